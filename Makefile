@@ -1,0 +1,54 @@
+# make run   the dashboard at http://127.0.0.1:8501 (sets everything up the first time)
+# make test  lint and every test, the browser's too
+# make check the same without the browser; make bench the measured comparisons; make format
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+PORT ?= 8501
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+# A browser test is a real browser: Debian's chromium is installed when it is missing.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: run test check lint format bench chromium clean
+
+run: $(VENV)/.installed
+	$(PY) -m metalm app --port $(PORT)
+
+test: lint chromium
+	$(PY) -m pytest -n 2 --dist loadfile
+
+check: lint
+	$(PY) -m pytest -n 2 --dist loadfile -m "not browser"
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.installed
+	$(PY) benchmarks/dashboard.py
+
+chromium: $(VENV)/.installed-dev
+ifeq ($(CHROMIUM),)
+	$(SUDO) apt-get update -qq
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-core
+endif
+
+# The stamps make a second call instant; a changed requirements file installs again.
+$(VENV)/.installed: requirements.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(PIP) -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .ruff_cache
