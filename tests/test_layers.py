@@ -41,7 +41,8 @@ LIBRARIES = {
     "starlette": ("app", "metalm.api"),
 }
 
-FILES = sorted(
+PLACES = ("app.py", "pages/**/*.py", "metalm/**/*.py")
+FILES = sorted(path for place in PLACES for path in ROOT.glob(place))
     path for pattern in ("app.py", "pages/**/*.py", "metalm/**/*.py") for path in ROOT.glob(pattern)
 )
 
