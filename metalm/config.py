@@ -1,8 +1,8 @@
-"""What can be set, once: small frozen dataclasses, checked at birth, each field with its one line of help.
+"""What can be set, once: small frozen dataclasses, checked at birth, each field with its line of help.
 
-`RunConfig` is all that a training run needs beside the split. The Train page and `--set key=value` are both made
-from the fields here, so a setting is added in this module and nowhere else. JSON in and out is `to_json` and
-`run_config`.
+`RunConfig` is all that a training run needs beside the split. The Train page and `--set key=value` are
+both made from the fields here, so a setting is added in this module and nowhere else. JSON in and out is
+`to_json` and `run_config`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class ModelConfig(Settings):
         super().__post_init__()
         if self.tied and self.embedding != self.hidden:
             raise ConfigError(
-                f"model.embedding must equal model.hidden when model.tied is true, got {self.embedding} and {self.hidden}"
+                "model.embedding must equal model.hidden when model.tied is true, "
+                f"got {self.embedding} and {self.hidden}"
             )
 
 
@@ -178,7 +179,7 @@ class Joint(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Fomaml(Settings):
-    """MAML without second derivatives: the query gradient, taken at the fast weights, moves the slow weights."""
+    """MAML without second derivatives: the query gradient at the fast weights moves the slow weights."""
 
     name: ClassVar[str] = "fomaml"
     section = "fomaml"
@@ -230,7 +231,7 @@ class Validation(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(Settings):
-    """All that a training run is told, beside its split. `init` is the id of the finished run it starts from."""
+    """All that a run is told, beside its split. `init` is the id of the finished run that it starts from."""
 
     algorithm: Algorithm = field(default_factory=Fomaml)
     model: ModelConfig = field(default_factory=lambda: PRESETS["small"])
@@ -256,7 +257,7 @@ class RunConfig(Settings):
         return config
 
     def keys(self) -> Iterator[tuple[str, Any, dataclasses.Field, Any]]:
-        """Every key that `with_settings` takes: (key, value, field, type), in the order of the classes above."""
+        """Every key that `with_settings` takes: (key, value, field, type), in the order of the classes."""
         for key, owner, f in _leaves(self):
             yield key, getattr(owner, f.name), f, get_type_hints(type(owner))[f.name]
 

@@ -1,4 +1,4 @@
-"""Every error that metalm raises on purpose. Pages and the command line catch `MetalmError` and nothing wider.
+"""Every error that metalm raises on purpose. Pages and the command line catch `MetalmError`, no wider.
 
 A message names the thing, the rule and the value: `inner.steps must be 0 or more, got -1`.
 """
@@ -13,7 +13,7 @@ class ConfigError(MetalmError, ValueError):
 
 
 class CorpusError(MetalmError):
-    """A file cannot become a corpus: empty, binary, undecodable, too small, over the limit, no such column."""
+    """A file cannot become a corpus: empty, binary, undecodable, too small, too large, no such column."""
 
 
 class SplitError(MetalmError):

@@ -1,0 +1,45 @@
+"""What learning tells: losses in summed nats with their counts, one Report an outer step.
+
+Nothing here is averaged; `metalm.units` derives every number that people read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+# support: what a task's learner adapts on; query: what the outer objective is made of (for joint and
+# sequential, whatever they train on); validation: the query set of a meta-validation task.
+Part = Literal["support", "query", "validation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """The loss of one task after `adaptation_step` adaptation steps, summed over what was scored."""
+
+    task_id: str
+    part: Part
+    adaptation_step: int
+    nats: float
+    tokens: int
+    bytes: int
+    chars: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One outer step, after it was made.
+
+    tokens: predictions whose gradient was taken so far, those of adaptation included. seconds: spent on
+    training and meta-validation so far. scalars: "lr", "gradient_norm" and the like. progress: the share
+    of the budget that is used, 0 to 1. is_best: this step's meta-validation is the best so far. A report
+    with validation losses only makes up for a meta-validation that a stop had cut off.
+    """
+
+    step: int
+    tokens: int
+    seconds: float
+    losses: tuple[Loss, ...]
+    scalars: dict[str, float] = field(default_factory=dict)
+    progress: float
+    is_best: bool = False

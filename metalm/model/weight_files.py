@@ -1,0 +1,62 @@
+"""Weights on disk: safetensors under the article's names, tied tables written out, never a pickle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from metalm.errors import BundleError, ConfigError
+from metalm.model.fast_weights import Weights, slow_weights
+from metalm.model.gru import GRULM
+
+_TABLE, _OUTPUT = "embedding.weight", "linear.weight"
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write `weights` to `path`, all or nothing. A tied table is written twice, as the article's class has it."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    if _OUTPUT not in tensors:
+        tensors[_OUTPUT] = tensors[_TABLE].clone()
+    temporary = path.with_name(path.name + ".new")
+    save_file(tensors, temporary)
+    os.replace(temporary, path)
+
+
+def load_weights(path: Path) -> Weights:
+    """The weights of a file, by name, on the CPU. Raises BundleError when it is not a safetensors file."""
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
+
+
+def fitting(weights: Weights, model: GRULM, source: str) -> Weights:
+    """`weights` under the names and shapes of `model`'s own; a tied table that was written out stands once.
+
+    source: where the weights come from, for the message. Raises ConfigError naming both shapes.
+    """
+    own = slow_weights(model)
+    weights = dict(weights)
+    if _OUTPUT not in own and _OUTPUT in weights:
+        if not weights[_OUTPUT].equal(weights[_TABLE]):
+            raise ConfigError(f"model.tied must be false, since input and output of {source} are two tables")
+        del weights[_OUTPUT]
+    elif _OUTPUT in own and _OUTPUT not in weights and _TABLE in weights:
+        weights[_OUTPUT] = weights[_TABLE].clone()
+    for name in sorted(own.keys() | weights.keys()):
+        theirs, ours = (tuple(w[name].shape) if name in w else "none" for w in (weights, own))
+        if theirs != ours:
+            raise ConfigError(
+                f"the weights of {source} must fit this model: {name} is {theirs} there and {ours} here; "
+                "choose the same model settings and tokenizer"
+            )
+    return {name: weights[name].to(own[name]) for name in own}
+
+
+def model_with(model: GRULM, weights: Weights, source: str) -> GRULM:
+    """`model` after `weights` were copied into it. Raises ConfigError when they do not fit."""
+    model.load_state_dict(fitting(weights, model, source), strict=not model.config.tied)
+    return model
