@@ -25,7 +25,7 @@ _CHUNK_LOGITS = 1 << 18
 
 @dataclass(frozen=True)
 class Score:
-    """What a query set cost: nats summed over all its tokens, with what was charged and the seconds it took."""
+    """What a query set cost: nats summed over its tokens, what was charged, and the seconds it took."""
 
     nats: float
     tokens: int
@@ -65,7 +65,7 @@ def token_nats(
     *,
     should_stop: ShouldStop = never,
 ) -> np.ndarray:
-    """Nats of every query token, float64. Their sum, and `extra_nats` for unknown characters, is the score."""
+    """Nats of every query token, float64. Their sum, plus `extra_nats` of the encoding, is the score."""
     encoded = query if isinstance(query, Encoded) else tokenizer.encode(query)
     return _nats(model, weights, tokenizer.encode(support).ids, encoded.ids, should_stop)
 

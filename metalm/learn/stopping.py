@@ -8,7 +8,7 @@ ShouldStop = Callable[[], bool]
 
 
 class Stopped(Exception):  # noqa: N818 (it is no error: somebody asked for it)
-    """The stop flag was up; what was under way is dropped. Training itself ends quietly instead of raising it."""
+    """The stop flag was up; what was under way is dropped. `Training.run` ends quietly instead."""
 
 
 def never() -> bool:

@@ -26,7 +26,7 @@ def available() -> tuple[str, ...]:
 
 
 def pick_device(name: DeviceName) -> torch.device:
-    """The device of that name; `auto` is the first of cuda, mps, cpu. Raises ConfigError when it is not here."""
+    """The device of that name; `auto` takes cuda, then mps, then cpu. ConfigError when it is not here."""
     here = available()
     if name == "auto":
         return torch.device(here[0])

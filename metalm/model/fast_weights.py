@@ -17,7 +17,7 @@ Weights = dict[str, Tensor]
 
 
 def slow_weights(model: GRULM) -> Weights:
-    """The model's own weights by name, without a graph; they share the model's memory. Tied ones stand once."""
+    """The model's own weights by name, without a graph, in the model's memory. Tied ones stand once."""
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 

@@ -16,7 +16,7 @@ _TABLE, _OUTPUT = "embedding.weight", "linear.weight"
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write `weights` to `path`, all or nothing. A tied table is written twice, as the article's class has it."""
+    """Write `weights` to `path`, all or nothing. A tied table is written twice, as in the article's class."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     if _OUTPUT not in tensors:
         tensors[_OUTPUT] = tensors[_TABLE].clone()
