@@ -25,9 +25,9 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """One text of a home. Sizes are those of the stored UTF-8 text; `encoding` is what its file was written in.
+    """One text of a home. Sizes are those of the stored text; `encoding` is its file's.
 
-    `groups` holds what tasks can be grouped by, such as {"kind": "language", "family": "Romance", "script": "Latin"};
+    `groups` holds what tasks can be grouped by, {"kind": "language", "family": "Romance", "script": "Latin"};
     its key "relatives" names a set of corpora that no split may tear apart.
     """
 
