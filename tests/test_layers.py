@@ -43,8 +43,6 @@ LIBRARIES = {
 
 PLACES = ("app.py", "pages/**/*.py", "metalm/**/*.py")
 FILES = sorted(path for place in PLACES for path in ROOT.glob(place))
-    path for pattern in ("app.py", "pages/**/*.py", "metalm/**/*.py") for path in ROOT.glob(pattern)
-)
 
 
 def module_name(path: Path) -> str:
