@@ -19,7 +19,7 @@ def nats_per_token(nats, tokens):
 def perplexity(nats, tokens):
     """exp(nats per token): never on one axis with another vocabulary's. Overflow gives infinity."""
     with np.errstate(over="ignore"):
-        return np.exp(np.asarray(nats, dtype=float) / tokens)[()]
+        return np.exp(np.asarray(nats, dtype=float) / np.asarray(tokens))[()]
 
 
 def bits(nats):

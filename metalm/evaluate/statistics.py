@@ -1,0 +1,196 @@
+"""From rows to what may be claimed: a table a task, means over tasks with an interval, paired differences.
+
+The unit is the task. Seeds and support draws are pooled *within* a task, then tasks count alike; a task that
+a run has seen never enters, and every mean over support sizes uses one balanced set of tasks. What is
+compared (a run, a group of seeds, a baseline) is a **series**: the caller writes its name into the column
+`series` of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from metalm import units
+from metalm.errors import SplitError
+
+Unit = Literal["bits per byte", "bits per character", "nats per token", "perplexity"]
+UNITS: dict[Unit, tuple[Callable, str]] = {
+    "bits per byte": (units.bits_per_byte, "bytes"),
+    "bits per character": (units.bits_per_character, "chars"),
+    "nats per token": (units.nats_per_token, "tokens"),
+    "perplexity": (units.perplexity, "tokens"),
+}
+RESAMPLES = 10_000
+_CELL = ["series", "support_bytes", "adaptation_step"]  # where tasks are averaged
+_COUNTS = ["nats", "tokens", "bytes", "chars"]
+
+
+def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame:
+    """One line a (series, task, support size, step): its `value` in `unit`, pooled over seeds and draws.
+
+    rows: columns of `evaluations` and `series`. Lines whose task the series has seen are left out. The result
+    has series, task_id, support_bytes, adaptation_step, nats, tokens, bytes, chars (sums), scores (how many
+    rows were pooled) and value. Raises SplitError when the rows stem from several splits or tracks.
+    """
+    _check_one(rows, "split_id", "split")
+    _check_one(rows, "track", "track")
+    seen = rows[rows["seen"]][["series", "task_id"]].drop_duplicates()
+    # Seen by one seed, out for the whole series: else seeds would be averaged over different tasks.
+    pooled = (
+        _without(rows, seen)
+        .groupby(["series", "task_id", *_CELL[1:]], as_index=False)
+        .agg(**{name: (name, "sum") for name in _COUNTS}, scores=("nats", "size"))
+    )
+    derive, count = UNITS[unit]
+    return pooled.assign(value=derive(pooled["nats"], pooled[count]))
+
+
+def _check_one(rows: pd.DataFrame, column: str, name: str) -> None:
+    values = sorted(rows[column].unique())
+    if len(values) > 1:
+        raise SplitError(f"rows that are compared must be of one {name}, got {', '.join(values)}")
+
+
+def at_last_step(tasks: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `by_task` after each (series, support size)'s last adaptation step; 0 bytes have step 0.
+
+    A task that an interrupted evaluation has not brought so far is left out: steps are never mixed.
+    """
+    last = tasks.groupby(["series", "support_bytes"])["adaptation_step"].transform("max")
+    return tasks[tasks["adaptation_step"] == last].reset_index(drop=True)
+
+
+def balanced(tasks: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `by_task` whose task has a value in every (series, support size, step) that occurs."""
+    cells = len(tasks[_CELL].drop_duplicates())
+    full = tasks.groupby("task_id")["value"].transform("size") == cells
+    return tasks[full].reset_index(drop=True)
+
+
+def summary(tasks: pd.DataFrame, *, seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
+    """Means over tasks: one line a (series, support size, step) with tasks, mean, low, high, median.
+
+    low, high: 95 % bootstrap interval over tasks (percentiles), missing for a single task. Pass the tasks
+    through `balanced` first when lines are to be compared with each other.
+    """
+    lines = []
+    for cell, group in tasks.groupby(_CELL):
+        values = group.sort_values("task_id")["value"].to_numpy()
+        low, high = interval(values, seed=seed, resamples=resamples)
+        lines.append((*cell, len(values), values.mean(), low, high, np.median(values)))
+    return pd.DataFrame(lines, columns=[*_CELL, "tasks", "mean", "low", "high", "median"])
+
+
+def near_far(
+    tasks: pd.DataFrame, near: Mapping[str, bool | None], *, seed: int = 0, resamples: int = RESAMPLES
+) -> pd.DataFrame:
+    """`summary` of near and far tasks apart, told by the column `distance`; unmarked tasks are left out."""
+    names = {task_id: "near" if mark else "far" for task_id, mark in near.items() if mark is not None}
+    marked = tasks.assign(distance=tasks["task_id"].map(names)).dropna(subset="distance")
+    parts = [
+        summary(group, seed=seed, resamples=resamples).assign(distance=distance)
+        for distance, group in marked.groupby("distance")
+    ]
+    if not parts:
+        return summary(marked, seed=seed).assign(distance=pd.Series(dtype=str))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["distance", *table.columns.drop("distance")]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """`right` minus `left` over the tasks that both have: below zero where `right` needs fewer bits."""
+
+    left: str
+    right: str
+    support_bytes: int
+    tasks: int
+    mean: float
+    low: float  # 95 % bootstrap interval over tasks of the mean; nan for a single task
+    high: float
+    median: float
+    relative: float  # mean difference / mean of left
+    wins: int  # tasks on which right is better
+    ties: int
+    losses: int
+
+
+def paired(
+    tasks: pd.DataFrame, left: str, right: str, *, seed: int = 0, resamples: int = RESAMPLES
+) -> list[Difference]:
+    """The differences between two series, one a support size that both have, each at its last step.
+
+    A tie is a difference below 1e-6. A series against itself is zero, with no wins and no losses.
+    """
+    wide = at_last_step(tasks).pivot(index=["support_bytes", "task_id"], columns="series", values="value")
+    if left not in wide or right not in wide:
+        return []
+    both = wide[list(dict.fromkeys([left, right]))].dropna()
+    return [
+        _difference(left, right, int(size), pairs, seed=seed, resamples=resamples)
+        for size, pairs in both.groupby(level="support_bytes")
+    ]
+
+
+def _difference(
+    left: str, right: str, support_bytes: int, pairs: pd.DataFrame, *, seed: int, resamples: int
+) -> Difference:
+    change = (pairs[right] - pairs[left]).to_numpy()
+    low, high = interval(change, seed=seed, resamples=resamples)
+    tie = np.abs(change) < 1e-6
+    return Difference(
+        left=left,
+        right=right,
+        support_bytes=support_bytes,
+        tasks=len(change),
+        mean=float(change.mean()),
+        low=low,
+        high=high,
+        median=float(np.median(change)),
+        relative=float(change.mean() / pairs[left].mean()),
+        wins=int(np.sum(~tie & (change < 0))),
+        ties=int(np.sum(tie)),
+        losses=int(np.sum(~tie & (change > 0))),
+    )
+
+
+def interval(
+    values: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `values` (one a task): the same for the same seed.
+
+    nan for fewer than two values: one task says nothing about the spread between tasks.
+    """
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def left_out(rows: pd.DataFrame) -> pd.DataFrame:
+    """What never enters a mean, and why: series, task_id, reason.
+
+    The reason is "seen in training", or "no score at <n> bytes": the text is too short, or the work
+    unfinished.
+    """
+    names = ["series", "task_id"]
+    seen = rows[rows["seen"]][names].drop_duplicates().assign(reason="seen in training")
+    scored = at_last_step(by_task(rows))[[*names, "support_bytes"]]
+    cells = scored[["series", "support_bytes"]].drop_duplicates()
+    wanted = cells.merge(rows[names].drop_duplicates(), on="series")
+    gaps = _without(_without(wanted, scored), seen[names])
+    gaps = gaps.assign(reason="no score at " + gaps["support_bytes"].astype(str) + " bytes")
+    table = pd.concat([seen, gaps], ignore_index=True)[[*names, "reason"]]
+    return table.sort_values([*names, "reason"]).reset_index(drop=True)
+
+
+def _without(lines: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """The lines that match none of `others` in the columns that these have."""
+    marked = lines.merge(others.drop_duplicates(), how="left", on=list(others.columns), indicator="met")
+    return marked[marked["met"] == "left_only"].drop(columns="met")
