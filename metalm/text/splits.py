@@ -197,7 +197,8 @@ def roles_by_group(
 def random_roles(tasks: Iterable[Task], *, validation: int, test: int, seed: int) -> dict[str, Role]:
     """Roles drawn with a seed: exactly `validation` and `test` tasks as whole groups of relatives.
 
-    The rest is meta-train; tasks too short for a role are left out. SplitError when groups cannot give the numbers.
+    The rest is meta-train; tasks too short for a role are left out. SplitError when groups cannot give the
+    numbers.
     """
     groups = _shuffled_relatives(tasks, seed)
     roles: dict[str, Role] = {}
