@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as LibraryTokenizer
+from tokenizers import models, pre_tokenizers, trainers
 
 from metalm.errors import BundleError
 from metalm.text.vocabulary import Encoded, Tokenizer
@@ -64,7 +64,7 @@ class BpeTokenizer(Tokenizer):
             ) from error
         if not complete:
             raise BundleError(
-                "a bpe tokenizer must hold all 256 bytes, and its merges, got a vocabulary without"
+                f"a bpe tokenizer must hold all bytes and its merges, got {len(vocab)} tokens without"
             )
         return cls(vocab, merges)
 
@@ -83,13 +83,13 @@ class BpeTokenizer(Tokenizer):
 def _library_tokenizer(model: models.BPE) -> LibraryTokenizer:
     library = LibraryTokenizer(model)
     # Lines first: text that is cut after a newline has the same tokens as the whole text.
-    lines = pre_tokenizers.Split(Regex("\n"), behavior="merged_with_previous")
+    lines = pre_tokenizers.Split("\n", behavior="merged_with_previous")
     library.pre_tokenizer = pre_tokenizers.Sequence([lines, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     return library
 
 
 def _bytes_of_symbols() -> dict[str, int]:
-    """The library's character for each byte: printable Latin-1 stands for itself, the rest moves to 256 and on."""
+    """The library's character for each byte: printable Latin-1 is itself, the rest moves to 256 and on."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),

@@ -97,13 +97,21 @@ def _training_pieces(texts: Iterable[TaskText]) -> Iterator[str]:
             yield piece.decode()
 
 
+def _characters(characters: str) -> CharacterTokenizer:
+    try:
+        return CharacterTokenizer(characters)
+    except UnicodeEncodeError as error:  # JSON can hold halves of surrogate pairs, which no text can
+        half = error.object[error.start]
+        raise BundleError(f"characters of a tokenizer must be Unicode, got {half!r}") from None
+
+
 def from_json(data: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that `to_json` wrote. Raises BundleError when the data are something else."""
     kind = data.get("kind")
     if kind == "bytes":
         return ByteTokenizer()
     if kind == "characters" and isinstance(data.get("characters"), str):
-        return CharacterTokenizer(data["characters"])
+        return _characters(data["characters"])
     if kind == "bpe" and isinstance(data.get("tokenizer"), str):
         return BpeTokenizer.from_library_json(data["tokenizer"])
     raise BundleError(f"a tokenizer must be bytes, or characters or bpe with its vocabulary, got {kind!r}")

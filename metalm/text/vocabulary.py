@@ -76,7 +76,7 @@ class Tokenizer(ABC):
 
     @cached_property
     def char_counts(self) -> np.ndarray:
-        """int64 (V,): characters that begin in each token, so that those of a text add up to its characters."""
+        """int64 (V,): characters that begin in each token; summed over a text, its characters."""
         return _frozen([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in self.pieces])
 
 
