@@ -33,7 +33,7 @@ class Audit:
     earlier role on the left; where `left` is `right`, the task's support set is compared with its query set.
     tasks, roles: for each kind the shares between all tasks, and between the roles; left in the rows, right
     in the columns. On the diagonal of `tasks` stands support against query, on that of `roles` nan.
-    every: 1, or n when the split is large and one unit in n was compared; `shared` and `total` count the sample.
+    every: 1, or n when the split is large and one unit in n was compared, which `shared` and `total` count.
     """
 
     rows: pd.DataFrame

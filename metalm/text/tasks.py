@@ -172,14 +172,14 @@ def tasks_of(
     ]
 
 
-def _task(corpus: Corpus, name: str, begin: int, end: int, **groups: str) -> Task:
+def _task(corpus: Corpus, name: str, begin: int, end: int, groups: dict[str, str] | None = None) -> Task:
     return Task(
         id=hashlib.sha256(f"{corpus.sha256}:{begin}:{end}".encode()).hexdigest()[:16],
         name=name,
         corpus_id=corpus.id,
         begin=begin,
         end=end,
-        groups={**corpus.groups, **groups},
+        groups=corpus.groups | (groups or {}),
         relatives=corpus.groups.get("relatives", name),
     )
 
@@ -188,7 +188,7 @@ def _tasks_by_group(corpus: Corpus) -> list[Task]:
     if not corpus.segments:
         return [_task(corpus, corpus.name, 0, corpus.bytes)]
     return [
-        _task(corpus, f"{corpus.name}/{s.name}", s.begin, s.end, corpus=corpus.name, group=s.name)
+        _task(corpus, f"{corpus.name}/{s.name}", s.begin, s.end, {"corpus": corpus.name, "group": s.name})
         for s in corpus.segments
     ]
 
@@ -199,7 +199,7 @@ def _chunks(corpus: Corpus, path: Path, chunk_bytes: int) -> list[Task]:
     cuts = [0, *inner, corpus.bytes]
     digits = len(str(count))
     return [
-        _task(corpus, f"{corpus.name}/{i:0{digits}}", begin, end, corpus=corpus.name)
+        _task(corpus, f"{corpus.name}/{i:0{digits}}", begin, end, {"corpus": corpus.name})
         for i, (begin, end) in enumerate(zip(cuts, cuts[1:], strict=False), start=1)
     ]
 
