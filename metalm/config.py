@@ -225,8 +225,15 @@ class Validation(Settings):
     query_bytes: int = setting(
         4096, "bytes of each query set that are scored", at_least=64, at_most=1_000_000
     )
-    steps: int = setting(5, "adaptation steps before the score", at_least=0, at_most=1000)
-    lr: float = setting(0.5, "step size of those adaptation steps", at_least=0.0, at_most=100.0)
+    steps: int = setting(
+        5,
+        "adaptation steps before the score (joint and sequential; else inner.steps)",
+        at_least=0,
+        at_most=1000,
+    )
+    lr: float = setting(
+        0.5, "step size of those adaptation steps (likewise; else inner.lr)", at_least=0.0, at_most=100.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +249,16 @@ class RunConfig(Settings):
     seed: int = setting(0, "every random draw follows from it", at_least=0, at_most=2**31 - 1)
     device: DeviceName = setting("auto", "where to train; auto takes cuda, then mps, then cpu")
     init: str | None = None
+
+    @property
+    def adaptation(self) -> InnerLoop:
+        """How the run adapts to meta-validation tasks: as in training, where its algorithm adapts at all."""
+        match self.algorithm:
+            case Sequential(batch=batch, window=window) | Joint(batch=batch, window=window):
+                steps, lr = self.validation.steps, self.validation.lr
+                return InnerLoop(steps=steps, lr=lr, batch=batch, window=window)
+            case Fomaml(inner=inner) | Reptile(inner=inner):
+                return inner
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; `run_config` reads it back."""

@@ -91,6 +91,16 @@ def token_losses(
     return nats.view(targets_BT.shape)
 
 
+def losses_and_gradient(
+    model: GRULM, weights: Weights, windows_BT: Tensor, generator: torch.Generator | None = None
+) -> tuple[Tensor, Weights]:
+    """`token_losses` without a graph, and the gradient of their mean at `weights`, by name."""
+    leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+    nats_BT = token_losses(model, leaves, windows_BT, generator)
+    gradients = torch.autograd.grad(nats_BT.mean(), list(leaves.values()))
+    return nats_BT.detach(), dict(zip(leaves, gradients, strict=True))
+
+
 def adaptation(
     model: GRULM,
     weights: Weights,
@@ -107,16 +117,11 @@ def adaptation(
     yield Adapted(0, weights, nothing.float(), nothing)
     for step in range(inner.steps if len(support) else 0):
         windows_BT = support.batch(step, inner.batch)
-        leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
-        nats_BT = token_losses(model, leaves, windows_BT, generator)
-        gradients = torch.autograd.grad(nats_BT.mean(), list(leaves.values()))
-        norm = torch.nn.utils.get_total_norm(gradients)
+        nats_BT, gradient = losses_and_gradient(model, weights, windows_BT, generator)
+        norm = torch.nn.utils.get_total_norm(gradient.values())
         rate = inner.lr * (inner.clip / norm.clamp(min=inner.clip)) if inner.clip else inner.lr
-        weights = {
-            name: leaf.detach() - rate * gradient
-            for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True)
-        }
-        yield Adapted(step + 1, weights, nats_BT.detach(), windows_BT[:, 1:], float(norm))
+        weights = {name: weight.detach() - rate * gradient[name] for name, weight in weights.items()}
+        yield Adapted(step + 1, weights, nats_BT, windows_BT[:, 1:], float(norm))
 
 
 def adapt(

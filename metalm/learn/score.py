@@ -19,8 +19,9 @@ from metalm.model.fast_weights import Weights, run
 from metalm.model.gru import GRULM
 from metalm.text.tokenizers import Encoded, Tokenizer
 
-# Logits are held for one chunk of the stream at a time: this many numbers, at least one token.
+# Logits are held for one chunk of the stream at a time: about this many numbers, and some tokens at least.
 _CHUNK_LOGITS = 1 << 18
+_CHUNK_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -75,22 +76,20 @@ def num_chars(data: bytes) -> int:
     return int(np.count_nonzero((np.frombuffer(data, dtype=np.uint8) & 0xC0) != 0x80))
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _nats(
     model: GRULM, weights: Weights, support: np.ndarray, query: np.ndarray, should_stop: ShouldStop
 ) -> np.ndarray:
     device = next(iter(weights.values())).device
     stream = torch.from_numpy(np.concatenate([support, query]).astype(np.int64))
     nats = np.full(len(query), math.log(model.vocab_size))
-    chunk = max(1, _CHUNK_LOGITS // model.vocab_size)
+    chunk = max(_CHUNK_TOKENS, _CHUNK_LOGITS // model.vocab_size)
     hidden_LBH = None
     for begin in range(0, len(stream) - 1, chunk):
         stop_if(should_stop)
         end = min(begin + chunk, len(stream) - 1)
         logits_BTV, hidden_LBH = run(model, weights, stream[None, begin:end].to(device), hidden_LBH)
-        first = max(
-            begin, len(support) - 1
-        )  # the last support token is the first that predicts a query token
+        first = max(begin, len(support) - 1)  # the last support token predicts the first query token
         if first < end:
             charged = _cost(logits_BTV[0, first - begin :], stream[first + 1 : end + 1])
             nats[first + 1 - len(support) : end + 1 - len(support)] = charged

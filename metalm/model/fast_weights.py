@@ -7,6 +7,8 @@ Shapes: B texts, T tokens, L layers, H hidden units, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.func import functional_call
@@ -39,3 +41,8 @@ def run(
     """
     logits_TBV, hidden_LBH = functional_call(model, weights, (tokens_BT.T, hidden_LBH, generator))
     return logits_TBV.transpose(0, 1), hidden_LBH
+
+
+def mean_weights(of: Sequence[Weights]) -> Weights:
+    """The mean of several weights (or gradients), name by name, without a graph."""
+    return {name: torch.stack([weights[name].detach() for weights in of]).mean(0) for name in of[0]}

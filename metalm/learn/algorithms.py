@@ -1,0 +1,37 @@
+"""The table of algorithms: for each, what it reads of a task in one outer step, and the step itself.
+
+A new one is a settings class in `metalm.config`, a module with a `meta_step` here, and a line in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metalm.learn import fomaml, joint, reptile, sequential
+from metalm.learn.learner import Learner
+from metalm.learn.watch import Watch
+from metalm.learn.windows import TaskTokens, Visit, draw_batch, draw_episode, draw_streams
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """draw(task, settings, rng) gives a Visit; meta_step(learner, visits, settings, watch) learns from them.
+
+    in_order: an outer step visits one task, the next one in turn, instead of a meta-batch that is drawn.
+    """
+
+    draw: Callable[[TaskTokens, Any, np.random.Generator], Visit]
+    meta_step: Callable[[Learner, Sequence[Any], Any, Watch], None]
+    in_order: bool = False
+
+
+RECIPES: dict[str, Recipe] = {
+    "sequential": Recipe(draw_streams, sequential.meta_step, in_order=True),
+    "joint": Recipe(draw_batch, joint.meta_step),
+    "fomaml": Recipe(draw_episode, fomaml.meta_step),
+    "reptile": Recipe(draw_episode, reptile.meta_step),
+}

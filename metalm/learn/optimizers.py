@@ -1,0 +1,31 @@
+"""The optimisers of the slow weights, and how their step size runs over the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from metalm.config import Adam, AdamW
+
+
+def optimizer_of(config: Adam | AdamW, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
+    """torch's own optimiser with that setting. AdamW decays every weight alike, biases too."""
+    match config:
+        case Adam(lr=lr):
+            return torch.optim.Adam(weights, lr=lr)
+        case AdamW(lr=lr, weight_decay=decay):
+            return torch.optim.AdamW(weights, lr=lr, weight_decay=decay)
+
+
+def step_size(config: Adam | AdamW, step: int, progress: float) -> float:
+    """The learning rate of outer step `step` (from 1), after `progress` (0 to 1) of the budget is used."""
+    match config:
+        case Adam(lr=lr):
+            return lr
+        case AdamW(lr=lr, warmup=warmup, final=final):
+            warm = min(1.0, step / warmup) if warmup else 1.0
+            cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+            return lr * warm * (final + (1 - final) * cosine)
