@@ -1,6 +1,7 @@
 """The letters beyond a to z of languages in Latin script: they tell code pages apart that all decode a file.
 
-Spanish in cp1252 is also readable as cp1250, where its ñ turns into ń: letters that no one language has together.
+Spanish in cp1252 is also readable as cp1250, where its ñ turns into ń: no one language has
+both ń and á.
 """
 
 from collections import Counter

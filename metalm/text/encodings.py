@@ -1,75 +1,25 @@
-"""From the bytes of a file to characters: which encoding they are in, and reading them a piece at a time.
-
-Files are never held whole: an encoding is guessed from samples, then proved by decoding the file from end to end.
-"""
+"""From the bytes of a file to characters, a piece at a time: no file is ever held whole."""
 
 from __future__ import annotations
 
 import codecs
 import io
-import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from charset_normalizer import CharsetMatch, from_bytes
-
 from metalm.errors import CorpusError
-from metalm.text.alphabets import best_fit, is_latin
-
-CHUNK_BYTES = 1 << 20
-SAMPLE_BYTES = 1 << 16  # of the beginning, the middle and the end of a file
+from metalm.text.detection import chunks, detect
 
 # What a form offers; `decode` takes every text encoding that Python knows.
+# fmt: off
 ENCODINGS = (
-    (
-        "auto",
-        "utf-8",
-        "utf-16",
-        "utf-32",
-        "cp1250",
-        "cp1251",
-        "cp1252",
-        "cp1253",
-        "cp1254",
-        "cp1255",
-        "cp1256",
-    )
-    + (
-        "cp1257",
-        "cp1258",
-        "iso8859-1",
-        "iso8859-2",
-        "iso8859-5",
-        "iso8859-7",
-        "iso8859-15",
-        "koi8-r",
-        "koi8-u",
-    )
-    + ("gb18030", "big5", "shift_jis", "cp932", "euc_jp", "iso2022_jp", "euc_kr", "cp949", "mac-roman")
+    "auto", "utf-8", "utf-16", "utf-32", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256",
+    "cp1257", "cp1258", "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-15", "koi8-r", "koi8-u",
+    "gb18030", "big5", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "cp949", "euc_kr", "mac-roman",
 )
+# fmt: on
 
-_BOMS = (  # UTF-32 first: its mark begins with the mark of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# Where a file's samples fit the small encoding, the whole may need the larger one.
-_LARGER = {"gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932", "tis_620": "cp874"}
-_LATIN = (
-    "cp1252",
-    "cp1250",
-    "iso8859_2",
-    "cp1257",
-    "cp1254",
-    "cp1258",
-    "mac_roman",
-    "cp850",
-)  # commonest first
 _NOT_OF_FILES = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
-_CONTROLS = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
-_MAX_CONTROLS = 0.02  # share of a sample's bytes; text has next to none, random bytes have a tenth
 
 
 def check_encoding(encoding: str) -> str:
@@ -89,8 +39,8 @@ def decode(
 ) -> Iterator[str]:
     """The characters of a file in pieces, with every line end as one newline and without a byte order mark.
 
-    encoding: "auto", or any text encoding. name: what the user calls the file. `on_read` is told the bytes of each
-    piece. Raises CorpusError at the first byte that the encoding does not allow, and at a NUL character.
+    encoding: "auto", or any text encoding. name: what the user calls the file. `on_read` is told the bytes of
+    each piece. Raises CorpusError at the first byte that the encoding does not allow, and at a NUL character.
     """
     encoding = detect(path, name) if encoding == "auto" else check_encoding(encoding)
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -106,37 +56,10 @@ def decode(
         yield rest
 
 
-def detect(path: Path, name: str) -> str:
-    """The encoding of a file: its byte order mark's, UTF-8 if every byte allows it, else the likeliest one.
-
-    Raises CorpusError when the file is binary, is UTF-8 with broken bytes, or fits no encoding.
-    """
-    sample, head = _samples(path)
-    for mark, encoding in _BOMS:
-        if head.startswith(mark):
-            return encoding
-    if wide := _wide(head):
-        return wide
-    if b"\0" in sample or len(sample) - len(sample.translate(None, _CONTROLS)) > _MAX_CONTROLS * len(sample):
-        raise CorpusError(f"{name!r} must be text, got binary data")
-    offset, is_utf8 = _first_break(path)
-    if offset is None:
-        return "utf-8"
-    if is_utf8:
-        raise CorpusError(
-            f"{name!r} must be in one encoding, got UTF-8 with a broken byte at offset {offset:,}; "
-            "mend that byte or choose the encoding by hand"
-        )
-    for encoding in _likely(sample):
-        if _allows(path, encoding):
-            return encoding
-    raise CorpusError(f"no encoding found for {name!r}; choose it by hand")
-
-
 def _decoded(path: Path, encoding: str, name: str, on_read: Callable[[int], None] | None) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         held = len(decoder.getstate()[0])
         yield _piece(decoder, chunk, offset - held, encoding, name)
         offset += len(chunk)
@@ -156,100 +79,3 @@ def _piece(decoder, chunk: bytes, offset: int, encoding: str, name: str, final: 
         ) from None
     except UnicodeError as error:  # a UTF-16 file without a mark, for one
         raise CorpusError(f"{name!r} must be readable as {encoding}, got: {error}") from None
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
-def _samples(path: Path) -> tuple[bytes, bytes]:
-    """(what is looked at to guess the encoding, the file's first bytes)."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if size <= 3 * SAMPLE_BYTES:
-            sample = file.read()
-            return sample, sample[:SAMPLE_BYTES]
-        windows = []
-        for begin in (0, size // 2, size - SAMPLE_BYTES):
-            file.seek(begin)
-            windows.append(file.read(SAMPLE_BYTES))
-    return b"".join(map(_whole_characters, windows)), windows[0]
-
-
-def _whole_characters(window: bytes) -> bytes:
-    """A window without the characters that its ends may cut.
-
-    No byte below 0x30 is ever the second half of a character, in any encoding but the wide ones.
-    """
-    inner = [at for at, byte in enumerate(window) if byte < 0x30]
-    return window[inner[0] : inner[-1] + 1] if inner else window
-
-
-def _wide(head: bytes) -> str | None:
-    """UTF-16 without a mark: of the two byte orders, one that gives next to nothing but assigned characters."""
-    if b"\0" not in head:
-        return None
-    found = {}
-    for encoding in ("utf-16-le", "utf-16-be"):
-        text = head[: len(head) // 2 * 2].decode(encoding, "replace")[:4096]
-        odd = sum(unicodedata.category(c) in ("Cc", "Cn", "Co") and c not in "\t\n\r\f" for c in text)
-        if odd + text.count("\ufffd") <= 0.01 * len(text):
-            found[encoding] = sum(c.isascii() for c in text)
-    return max(found, key=found.__getitem__) if found else None
-
-
-def _first_break(path: Path) -> tuple[int | None, bool]:
-    """(offset of the first byte that is not UTF-8 or None, whether the file is UTF-8 all the same).
-
-    Around the break, text in another encoding has more bytes that break UTF-8 than it has characters that happen
-    to be right; broken UTF-8 has fewer.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = good = 0
-    for chunk in _chunks(path):
-        held = decoder.getstate()[0]
-        try:
-            good += len(chunk) - len(decoder.decode(chunk))
-        except UnicodeDecodeError as error:
-            text = error.object.decode("utf-8", "replace")
-            bad = text.count("\ufffd")
-            good += sum(not character.isascii() for character in text) - bad
-            return offset - len(held) + error.start, good > bad
-        offset += len(chunk)
-    held = decoder.getstate()[0]
-    return (offset - len(held), good > 0) if held else (None, True)
-
-
-def _likely(sample: bytes) -> list[str]:
-    """Encodings that may be a sample's, likeliest first; Latin code pages go by how well the letters fit a language."""
-    excluded = ["utf_8", "utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]
-    matches = list(from_bytes(sample, cp_exclusion=excluded))
-    names = _spellings(matches)
-    if matches and is_latin(sample.decode(matches[0].encoding, "replace")):
-        nearly_best = [match for match in matches if match.chaos <= matches[0].chaos + 0.05]
-        names = [*sorted(_spellings(nearly_best), key=lambda name: _unlikeliness(sample, name)), *names]
-    return list(dict.fromkeys(spelling for name in names for spelling in (name, _LARGER.get(name, name))))
-
-
-def _unlikeliness(sample: bytes, encoding: str) -> tuple[float, int]:
-    place = _LATIN.index(encoding) if encoding in _LATIN else len(_LATIN)
-    return -round(best_fit(sample.decode(encoding, "replace")), 2), place
-
-
-def _spellings(matches: list[CharsetMatch]) -> list[str]:
-    """The encodings of matches, with those that decode the sample alike."""
-    return [name for match in matches for name in (match.encoding, *match.could_be_from_charset)]
-
-
-def _allows(path: Path, encoding: str) -> bool:
-    """Whether a whole file can be decoded."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        for chunk in _chunks(path):
-            decoder.decode(chunk)
-        decoder.decode(b"", True)
-    except UnicodeError:
-        return False
-    return True
