@@ -1,0 +1,59 @@
+"""Everything a command can ask for, by name: `OPERATIONS` is the table of contents, `call` the one way in.
+
+An operation is a generator of JSON-able dicts over (home, jobs, **arguments); where it waits for others it
+yields None now and then, a sign of life that the caller drops. It raises MetalmErrors, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from metalm.errors import ConfigError, NotFoundError
+from metalm.operations import corpora, demo, evaluation, runs, splits, training
+
+if TYPE_CHECKING:
+    from metalm.home import Home
+    from metalm.jobs.manager import JobManager
+
+Operation = Callable[..., Iterator[dict[str, Any] | None]]
+
+OPERATIONS: dict[str, Operation] = {
+    "corpora add": corpora.add,
+    "corpora list": corpora.listing,
+    "corpora show": corpora.show,
+    "corpora delete": corpora.delete,
+    "splits create": splits.create,
+    "splits list": splits.listing,
+    "splits show": splits.show,
+    "splits audit": splits.audit,
+    "train": training.train,
+    "runs list": runs.listing,
+    "runs show": runs.show,
+    "runs stop": training.stop,
+    "runs resume": training.resume,
+    "runs extend": training.extend,
+    "runs archive": runs.archive,
+    "runs delete": runs.delete,
+    "runs export": runs.export,
+    "runs import": runs.import_,
+    "evaluate": evaluation.evaluate,
+    "adapt": evaluation.adapt,
+    "sample": evaluation.sample,
+    "demo": demo.demo,
+}
+
+
+def call(
+    name: str, home: Home, jobs: JobManager, arguments: Mapping[str, Any]
+) -> Iterator[dict[str, Any] | None]:
+    """The lines of an operation. NotFoundError: no such name; ConfigError: arguments it does not take."""
+    if name not in OPERATIONS:
+        raise NotFoundError(f"no operation {name!r}; there are {', '.join(OPERATIONS)}")
+    operation = OPERATIONS[name]
+    try:
+        inspect.signature(operation).bind(home, jobs, **arguments)
+    except TypeError as error:
+        raise ConfigError(f"arguments of {name!r} must be those it takes: {error}") from None
+    return operation(home, jobs, **arguments)

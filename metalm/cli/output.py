@@ -1,0 +1,101 @@
+"""What a command prints: JSON lines as they are, or the same lines as tables and sentences for people.
+
+stdout carries answers only; sentences about what goes on, and errors, go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Line = Mapping[str, Any]
+_NOT_FOR_PEOPLE = {"event", "id", "run_id", "chars"}
+
+
+def note(text: str) -> None:
+    """A sentence for the reader of the terminal."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def print_json(lines: Iterable[Line]) -> None:
+    """One JSON object a line, each out at once: whoever reads the pipe follows a run while it trains."""
+    for line in lines:
+        print(json.dumps(line, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def print_table(lines: Iterable[Line]) -> None:
+    """All lines as one table."""
+    rows = list(lines)
+    if rows:
+        _print_rows(rows)
+    else:
+        note("nothing there yet")
+
+
+def print_record(lines: Iterable[Line]) -> None:
+    """Each line as names and values, one below the other; lists of lines in it as tables."""
+    for line in lines:
+        names = Table.grid(padding=(0, 2))
+        for name, value in _flat(line):
+            if not _is_table(value):
+                names.add_row(name.replace("_", " "), shown(value))
+        Console(highlight=False).print(names, markup=False)
+        for _, value in _flat(line):
+            if _is_table(value):
+                print()
+                _print_rows(value)
+
+
+def print_stream(lines: Iterable[Line]) -> None:
+    """Lines that arrive over minutes: one short sentence each, as soon as it is there."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print("  ".join(_words(line)), markup=False)
+
+
+def _print_rows(rows: list[Line]) -> None:
+    columns = [name for name in rows[0] if name not in _NOT_FOR_PEOPLE and not _is_nested(rows[0][name])]
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*[shown(row.get(name)) for name in columns])
+    Console(highlight=False).print(table, markup=False)
+
+
+def _flat(line: Line, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in line.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _words(line: Line) -> Iterator[str]:
+    yield str(line.get("event", "")).ljust(10)
+    for name, value in line.items():
+        if name not in _NOT_FOR_PEOPLE and value is not None and not _is_nested(value):
+            yield f"{name.replace('_', ' ')} {shown(value)}"
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping | list)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(shown(item) for item in value)
+    return str(value)

@@ -1,0 +1,206 @@
+"""The queue of a home and its workers: what runs when, on which device slot, and how it is stopped.
+
+The queue itself is the store's `jobs` table, so it outlives the process: what is queued when an app starts
+goes on; what ran in a process that died waits for the user (its run is interrupted and can be resumed). What
+a job does is in `work`, the threads are in `workers`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from metalm.errors import NotFoundError, RunStateError
+from metalm.jobs.listeners import Ended, Listener, Listeners
+from metalm.jobs.resources import threads_beside_the_app
+from metalm.jobs.work import Running
+from metalm.jobs.workers import Workers
+
+if TYPE_CHECKING:
+    from metalm.home import Home
+    from metalm.store.jobs import Job
+
+
+class JobManager:
+    """Runs the jobs of `home`. Every method may be called from any thread; only `close` waits for work.
+
+    slots: device names that work side by side (default: all that this machine has).
+    threads: torch threads of a worker (default: all cores but one).
+    only_own: leave alone what other processes have queued; workers begin with the first job of this one.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        slots: Sequence[str] | None = None,
+        threads: int | None = None,
+        only_own: bool = False,
+    ) -> None:
+        self._home = home
+        self._listeners = Listeners()
+        self._running: dict[str, Running] = {}
+        self._changed = threading.Condition()
+        self._own: set[str] | None = set() if only_own else None
+        self._halting = False
+        self._workers = Workers(self, home, slots=slots, threads=threads or threads_beside_the_app())
+
+    def start(self) -> None:
+        """Lets the workers begin. What a dead process left running is interrupted; queued jobs go on."""
+        for job in self._home.store.jobs.with_status("running"):
+            self._home.store.jobs.end(job.id, "interrupted")
+        self._workers.start()
+
+    def halt(self) -> None:
+        """Asks running work to end with a checkpoint, and lets nothing new begin. Queued jobs stay queued.
+
+        It sets one flag and takes no lock, so that a signal handler may call it.
+        """
+        self._halting = True
+
+    def close(self) -> None:
+        """Halts, and waits until every worker has saved its work and ended."""
+        self.halt()
+        with self._changed:
+            self._changed.notify_all()
+        self._workers.join()
+
+    @property
+    def is_halting(self) -> bool:
+        """Nothing new begins any more: `halt` was called, or the interpreter is on its way out.
+
+        An interpreter that ends joins its threads before it calls any exit hook; that its main thread is over
+        is all that a worker can see of it.
+        """
+        return self._halting or not threading.main_thread().is_alive()
+
+    @property
+    def is_busy(self) -> bool:
+        """Something runs right now."""
+        return bool(self._running)
+
+    # What joins the queue.
+
+    def train(self, run_id: str, *, listener: Listener | None = None, detached: bool = False) -> Job:
+        """Queues a run whose status is queued. `detached`: for whichever process starts its workers next."""
+        run = self._home.run(run_id)
+        payload = {"run": run.id, "device": run.config["device"]}
+        return self._submit("training", payload, listener, detached=detached)
+
+    def resume(self, run_id: str, *, listener: Listener | None = None, detached: bool = False) -> Job:
+        """Queues a stopped, failed or interrupted run, from its last checkpoint. Else RunStateError."""
+        self._home.requeue_run(run_id)
+        return self.train(run_id, listener=listener, detached=detached)
+
+    def extend(
+        self, run_id: str, amount: float, *, listener: Listener | None = None, detached: bool = False
+    ) -> Job:
+        """Queues a run that has ended for `amount` more, in the unit of its budget. Else RunStateError."""
+        self._home.extend_run(run_id, amount)
+        return self.train(run_id, listener=listener, detached=detached)
+
+    def evaluate(self, run_ids: Sequence[str], *, listener: Listener | None = None, **options: Any) -> Job:
+        """Queues the evaluation of runs; `options` are those of `Home.evaluate`, as JSON data."""
+        return self._submit("evaluation", {"runs": list(run_ids), "device": "auto", **options}, listener)
+
+    def _submit(
+        self, kind: str, payload: dict[str, Any], listener: Listener | None, *, detached: bool = False
+    ) -> Job:
+        with self._changed:
+            # No worker takes the job before this block ends, so the listener misses nothing.
+            job = self._home.store.jobs.add(kind, payload, run_id=payload.get("run"))
+            if listener is not None:
+                self._listeners.add(job.id, listener)
+            if self._own is not None and not detached:
+                self._own.add(job.id)
+                self._workers.start()
+            self._changed.notify_all()
+        return job
+
+    # What is in it.
+
+    def queue(self) -> list[Job]:
+        """What waits, the next one first."""
+        return self._home.store.jobs.queue()
+
+    def running(self) -> list[Job]:
+        """What runs in this process."""
+        return [running.job for running in self.under_way()]
+
+    def recent(self, limit: int = 50) -> list[Job]:
+        """What has ended, the latest first."""
+        return self._home.store.jobs.recent(limit)
+
+    def heard(self, job: Job, listener: Listener) -> Iterator[Any]:
+        """All that the job says, None for signs of life, until it ends or this process will not run it."""
+        return listener.heard(lambda: self.is_halting and job.id not in self._running)
+
+    # What is done to it.
+
+    def move(self, job_id: str, position: int) -> None:
+        """Gives a queued job another place: 0 is the next to run. NotFoundError when it does not wait."""
+        with self._changed:
+            self._home.store.jobs.move(self._queued(job_id).id, position)
+
+    def cancel(self, job_id: str) -> None:
+        """Takes a job off the queue, or asks it to stop when it runs. NotFoundError when it does neither."""
+        with self._changed:
+            if job_id in self._running:
+                self._running[job_id].stop_asked = True
+                return
+            job = self._queued(job_id)
+            self._home.store.jobs.end(job.id, "cancelled")
+            if job.kind == "training":
+                self._home.unqueue_run(job.payload["run"])
+        self._listeners.tell(job.id, Ended("stopped"))
+
+    def stop(self, run_id: str) -> None:
+        """Asks a running run to stop with a checkpoint, or takes a queued one off the queue. No waiting."""
+        run = self._home.run(run_id)
+        for job in [*self.running(), *self.queue()]:
+            if job.payload.get("run") == run.id:
+                self.cancel(job.id)
+                return
+        raise RunStateError(f"run {run.name!r} must be queued or running to be stopped, got {run.status}")
+
+    def _queued(self, job_id: str) -> Job:
+        for job in self.queue():
+            if job.id == job_id:
+                return job
+        raise NotFoundError(f"no job {job_id!r} in the queue")
+
+    # What the workers ask and tell.
+
+    def take(self, slots: Sequence[str], slot: str, wait_seconds: float) -> Running | None:
+        """The next job for `slot`, now running; None when there is none for it within `wait_seconds`."""
+        with self._changed:
+            if self.is_halting:
+                return None
+            for job in self.queue():
+                is_ours = self._own is None or job.id in self._own
+                if is_ours and _slot_of(job, slots) == slot and self._home.store.jobs.start(job.id):
+                    self._running[job.id] = Running(job)
+                    return self._running[job.id]
+            self._changed.wait(wait_seconds)
+        return None
+
+    def tell(self, running: Running, item: Any) -> None:
+        """Passes on what a job says; `Ended` also takes it off what runs."""
+        if isinstance(item, Ended):
+            with self._changed:
+                del self._running[running.job.id]
+        self._listeners.tell(running.job.id, item)
+
+    def under_way(self) -> list[Running]:
+        """The work that runs in this process."""
+        with self._changed:
+            return list(self._running.values())
+
+
+def _slot_of(job: Job, slots: Sequence[str]) -> str:
+    device = job.payload["device"]
+    if device in slots:
+        return device
+    # `auto` is the first device there is; one that is not here fails on the last, with a message of its own.
+    return slots[0] if device == "auto" else slots[-1]

@@ -1,0 +1,54 @@
+"""What a training costs the machine: CPU, memory and GPU use, and how many torch threads it may take."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+
+def threads_beside_the_app() -> int:
+    """Torch threads of a training that shares its process with the pages: all cores but one, at least one.
+
+    With every core taken a page's rerun takes twice as long, and the training itself crawls.
+    """
+    return max(1, all_cores() - 1)
+
+
+def all_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class ResourceMeter:
+    """Samples of what this process and the machine's first GPU are doing, from the start of the meter on."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only sets the clock that the next one reads
+        self._gpu = _first_gpu()
+
+    def sample(self) -> dict[str, float]:
+        """Use since the last call: `cpu_percent` (100 is one core) and `memory_bytes` of this process, and of
+        the first GPU, where there is one, `gpu_percent` and `gpu_memory_bytes`."""
+        values = {
+            "cpu_percent": self._process.cpu_percent(),
+            "memory_bytes": float(self._process.memory_info().rss),
+        }
+        if self._gpu is not None:
+            import pynvml
+
+            values["gpu_percent"] = float(pynvml.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
+            values["gpu_memory_bytes"] = float(pynvml.nvmlDeviceGetMemoryInfo(self._gpu).used)
+        return values
+
+
+def _first_gpu() -> object | None:
+    """The driver's handle of the first NVIDIA GPU, or None without a driver or a GPU."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return pynvml.nvmlDeviceGetHandleByIndex(0)
+    except pynvml.NVMLError:
+        return None

@@ -1,0 +1,70 @@
+"""What each kind of job does: one function a kind, from a job's payload to calls of the home."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metalm.home import Home
+    from metalm.learn.reports import Report
+    from metalm.store.jobs import Job
+
+# Tokens per second are counted over the last reports, not since the start: a slow start would weigh for ever.
+_RECENT_REPORTS = 20
+
+
+@dataclass
+class Running:
+    """A job under way, and what is known about it while it is."""
+
+    job: Job
+    stop_asked: bool = False
+    report: Report | None = None
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT_REPORTS))
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that it trains; None for other work."""
+        return self.job.payload.get("run")
+
+    def heed(self, report: Report) -> None:
+        """Remembers where the training is."""
+        self.report = report
+        self.recent.append((report.tokens, report.seconds))
+
+    def speed(self) -> dict[str, float]:
+        """`tokens_per_second` of training over the last reports; nothing before there are two."""
+        if len(self.recent) < 2:
+            return {}
+        (first_tokens, first_seconds), (tokens, seconds) = self.recent[0], self.recent[-1]
+        if seconds <= first_seconds:
+            return {}
+        return {"tokens_per_second": (tokens - first_tokens) / (seconds - first_seconds)}
+
+
+Say = Callable[[Any], None]
+ShouldStop = Callable[[], bool]
+
+
+def train(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:
+    """Trains the run of the payload from wherever it stands; says every Report. Gives the job's status."""
+
+    def on_report(report: Report) -> None:
+        running.heed(report)
+        say(report)
+
+    return home.train(running.run_id, should_stop=should_stop, on_report=on_report).status
+
+
+def evaluate(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:
+    """Evaluates the runs of the payload; says every row."""
+    options = {name: value for name, value in running.job.payload.items() if name not in ("runs", "device")}
+    for row in home.evaluate(running.job.payload["runs"], should_stop=should_stop, **options):
+        say(row)
+    return "cancelled" if should_stop() else "finished"
+
+
+WORK: dict[str, Callable[[Home, Running, ShouldStop, Say], str]] = {"training": train, "evaluation": evaluate}

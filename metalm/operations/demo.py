@@ -1,0 +1,96 @@
+"""The main job in one command: pre-train, meta-train from there, and adapt to languages never seen.
+
+Small on purpose: under three minutes on two cores. Meta-test is opened once, at the end, for the numbers of the
+last line; rate and steps of the adaptation were tuned on meta-validation before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from metalm.errors import RunStateError
+from metalm.operations import splits, training
+from metalm.operations.evaluation import evaluate, step_line
+
+if TYPE_CHECKING:
+    from metalm.home import Home
+    from metalm.jobs.manager import JobManager
+
+Line = dict[str, Any]
+
+_SPLIT = "demo"
+_META_TRAIN = ("cs", "de", "en", "fi", "fr", "hu", "id", "it", "pl", "vi")
+_META_VALIDATION = ("nl", "sl")
+_META_TEST = ("es", "sv")
+_SUPPORT_BYTES = 10_240
+_MODEL = {"model.embedding": "48", "model.hidden": "128"}
+_JOINT = {**_MODEL, "budget.amount": "300", "drawing.meta_batch": "8", "validation.every": "100"}
+_FOMAML = {"budget.amount": "60", "validation.every": "20"}
+
+
+def demo(home: Home, jobs: JobManager) -> Iterator[Line | None]:
+    """Lines of all that happens; the last has `event` demo and mean bits per byte over the meta-test tasks.
+
+    Running it again trains new runs on the same split. RunStateError when a run is stopped on its way.
+    """
+    yield from splits.create(
+        home,
+        jobs,
+        name=_SPLIT,
+        validation=_META_VALIDATION,
+        test=_META_TEST,
+        corpora=[*_META_TRAIN, *_META_VALIDATION, *_META_TEST],
+    )
+    joint = yield from _trained(home, jobs, algorithm="joint", name="demo joint", settings=_JOINT)
+    fomaml = yield from _trained(
+        home, jobs, algorithm="fomaml", name="demo fomaml", settings=_FOMAML, init=joint
+    )
+    before, after = yield from _evaluated(home, jobs, fomaml)
+    yield from _adapted(home, jobs, fomaml)
+    yield {
+        "event": "demo",
+        "run": fomaml,
+        "support_bytes": _SUPPORT_BYTES,
+        "tasks": list(_META_TEST),
+        "bits_per_byte_before": before,
+        "bits_per_byte_after": after,
+    }
+
+
+def _trained(home: Home, jobs: JobManager, *, name: str, **arguments: Any) -> Iterator[Line | None]:
+    """The lines of a training; returns the id of the finished run."""
+    run_id = ""
+    for line in training.train(home, jobs, split=_SPLIT, name=name, **arguments):
+        if line is not None:
+            run_id = line["run"]
+        yield line
+    status = home.run(run_id).status
+    if status != "finished":
+        raise RunStateError(f"run {name!r} must be finished for the demo to go on, got {status}")
+    return run_id
+
+
+def _evaluated(home: Home, jobs: JobManager, run_id: str) -> Iterator[Line | None]:
+    """The lines of an evaluation on meta-test; returns the mean bits per byte before and after adaptation."""
+    first, last = {}, {}
+    for line in evaluate(home, jobs, runs=[run_id], role="meta-test", support=(_SUPPORT_BYTES,)):
+        if line is not None:
+            first.setdefault(line["task"], line["bits_per_byte"])
+            last[line["task"]] = line["bits_per_byte"]
+            line = {"event": "evaluation", **line}
+        yield line
+    if not last:
+        raise RunStateError("the demo's evaluation must end for the demo to go on, got none of its rows")
+    return fmean(first.values()), fmean(last.values())
+
+
+def _adapted(home: Home, jobs: JobManager, run_id: str) -> Iterator[Line]:
+    """The lines of one adaptation, step by step."""
+    text = home.text_of(home.split(_SPLIT).of_role("meta-test")[0])
+    support = text.support(_SUPPORT_BYTES)
+    assert support is not None, "the demo's texts are longer than its support set"
+    sets = text.read(*support), text.read(*text.query())
+    for live in home.adapt(run_id, *sets, should_stop=lambda: jobs.is_halting):
+        yield {"event": "adaptation", "task": text.task.name, **step_line(live)}

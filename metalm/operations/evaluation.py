@@ -1,0 +1,174 @@
+"""Operations that use a trained run: evaluate it on tasks, adapt it to a text, sample from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metalm import units
+from metalm.errors import CorpusError, MetalmError, RunStateError
+from metalm.jobs.listeners import Ended, Listener
+
+if TYPE_CHECKING:
+    from metalm.evaluate.live import LiveStep
+    from metalm.evaluate.protocol import Row
+    from metalm.home import Home
+    from metalm.jobs.manager import JobManager
+    from metalm.text.splits import Role
+
+Line = dict[str, Any]
+
+# A text for adaptation is read whole: it is scored in one stream.
+_MAX_TEXT_BYTES = 16 * 1024 * 1024
+
+
+def evaluate(
+    home: Home,
+    jobs: JobManager,
+    *,
+    runs: Sequence[str],
+    split: str | None = None,
+    role: Role = "meta-validation",
+    support: Sequence[int] = (0, 2048, 10240),
+    steps: int | None = None,
+    draws: int = 1,
+    baselines: bool = False,
+) -> Iterator[Line | None]:
+    """A line a row of the static track: each task, support size, draw and adaptation step of each run.
+
+    split: default is each run's own. steps: default is what the run tuned. Asking for meta-test is recorded.
+    """
+    found = [home.run(run) for run in runs]
+    names = _task_names(home, {home.split(split).id} if split else {run.split_id for run in found})
+    listener = Listener()
+    job = jobs.evaluate(
+        [run.id for run in found],
+        listener=listener,
+        split=home.split(split).id if split else None,
+        role=role,
+        support=list(support),
+        steps=steps,
+        draws=draws,
+        baselines=baselines,
+    )
+    for said in jobs.heard(job, listener):
+        if said is None:
+            yield None
+        elif not isinstance(said, Ended):
+            yield _row_line(said, names)
+        elif said.error is not None:
+            raise _as_metalm_error(said.error)
+
+
+def adapt(
+    home: Home,
+    jobs: JobManager,
+    *,
+    run: str,
+    support: str,
+    query: str,
+    steps: int | None = None,
+    lr: float | None = None,
+) -> Iterator[Line]:
+    """A line an adaptation step, from 0 (before any): the query's loss after it. Texts are files, in UTF-8.
+
+    steps, lr: default is what the run tuned on meta-validation.
+    """
+    texts = _text(support), _text(query)
+    for live in home.adapt(home.run(run).id, *texts, steps=steps, lr=lr, should_stop=lambda: jobs.is_halting):
+        yield step_line(live)
+
+
+def sample(
+    home: Home,
+    jobs: JobManager,
+    *,
+    run: str,
+    support: str | None = None,
+    prompt: str = "",
+    num_bytes: int = 200,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Iterator[Line]:
+    """One line: `text` goes on after the prompt, from weights adapted to the support file if there is one."""
+    found = home.run(run)
+    pieces = home.sample(
+        found.id,
+        support=_text(support) if support else b"",
+        prompt=prompt.encode(),
+        num_bytes=num_bytes,
+        temperature=temperature,
+        seed=seed,
+        should_stop=lambda: jobs.is_halting,
+    )
+    # Bytes that a model draws need not be UTF-8.
+    text = b"".join(pieces).decode("utf-8", errors="replace")
+    yield {"run": found.id, "name": found.name, "prompt": prompt, "text": text}
+
+
+def _text(path: str) -> bytes:
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        if size > _MAX_TEXT_BYTES:
+            raise CorpusError(f"{file.name} must have {_MAX_TEXT_BYTES} bytes or fewer, got {size}")
+        data = file.read_bytes()
+        data.decode("utf-8")
+    except OSError as error:
+        raise CorpusError(f"no readable file {path!r}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{file.name} must be UTF-8, got byte {data[error.start]:#04x} at {error.start}"
+        ) from None
+    return data
+
+
+def step_line(live: LiveStep) -> Line:
+    """The query's loss after one adaptation step."""
+    score = live.score
+    return {
+        "step": live.step,
+        "nats": _finite(score.nats),
+        "tokens": score.tokens,
+        "bytes": score.bytes,
+        "bits_per_byte": _finite(units.bits_per_byte(score.nats, score.bytes)),
+    }
+
+
+def _finite(value: float) -> float | None:
+    """A number that JSON knows; None for the infinite loss of weights that diverged."""
+    return value if math.isfinite(value) else None
+
+
+def _row_line(row: Row, names: dict[str, str]) -> Line:
+    return {
+        "run": row.run_id,
+        "task": names[row.task_id],
+        "role": row.role,
+        "track": row.track,
+        "method": row.method,
+        "support_bytes": row.support_bytes,
+        "draw": row.draw,
+        "step": row.adaptation_step,
+        "nats": _finite(row.nats),
+        "tokens": row.tokens,
+        "bytes": row.bytes,
+        "bits_per_byte": _finite(units.bits_per_byte(row.nats, row.bytes)),
+        "seen": row.seen,
+    }
+
+
+def _task_names(home: Home, split_ids: set[str]) -> dict[str, str]:
+    return {
+        member.task.id: member.task.name for split_id in split_ids for member in home.split(split_id).tasks
+    }
+
+
+def _as_metalm_error(error: BaseException) -> MetalmError:
+    if isinstance(error, MetalmError):
+        return error
+    return RunStateError(
+        f"the evaluation failed with {type(error).__name__}: {error}; its job has the traceback"
+    )

@@ -1,0 +1,84 @@
+"""Operations on runs that exist: list, show, archive, delete, export, import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metalm.home import Home
+    from metalm.jobs.manager import JobManager
+    from metalm.store.runs import Run
+
+Line = dict[str, Any]
+
+
+def listing(home: Home, _jobs: JobManager, *, archived: bool = False) -> Iterator[Line]:
+    """A line a run, newest first; archived runs only when asked for."""
+    for run in home.runs(archived=archived):
+        yield run_line(home, run)
+
+
+def show(home: Home, _jobs: JobManager, *, run: str) -> Iterator[Line]:
+    """One line: all that is known about a run but its curves."""
+    found = home.run(run)
+    parent = home.run(found.parent) if found.parent else None
+    yield {
+        **run_line(home, found),
+        "parent": parent.name if parent else None,
+        "config": found.config,
+        "adaptation": found.adaptation,
+        "code_version": found.code_version,
+        "notes": found.notes,
+        "error": found.error or None,
+        "log": str(home.log_path(found.id)),
+    }
+
+
+def archive(home: Home, _jobs: JobManager, *, run: str, archived: bool = True) -> Iterator[Line]:
+    """One line. An archived run keeps everything and leaves the lists; `archived=False` brings it back."""
+    found = home.run(run)
+    home.archive_run(found.id, archived)
+    yield {"event": "archived" if archived else "unarchived", "id": found.id, "name": found.name}
+
+
+def delete(home: Home, _jobs: JobManager, *, run: str) -> Iterator[Line]:
+    """One line: the run, its rows and its files are gone. RunStateError while it is queued or running."""
+    found = home.run(run)
+    home.delete_run(found.id)
+    yield {"event": "deleted", "id": found.id, "name": found.name}
+
+
+def export(home: Home, _jobs: JobManager, *, run: str, directory: str) -> Iterator[Line]:
+    """One line: the run as a bundle in `directory`."""
+    found = home.run(run)
+    path = home.export_run(found.id, Path(directory))
+    yield {"event": "exported", "id": found.id, "name": found.name, "directory": str(path)}
+
+
+def import_(home: Home, _jobs: JobManager, *, directory: str) -> Iterator[Line]:
+    """One line: the run of the bundle in `directory`. BundleError: it is none, or contradicts the home."""
+    yield {"event": "imported", **run_line(home, home.import_run(Path(directory)))}
+
+
+def run_line(home: Home, run: Run) -> Line:
+    """What every list says about a run. `best_bits_per_byte` is on meta-validation, after adaptation."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status,
+        "algorithm": run.algorithm,
+        "split": home.split(run.split_id).name,
+        "seed": run.seed,
+        "device": run.device,
+        "step": run.step,
+        "tokens": run.tokens,
+        "seconds": run.seconds,
+        "progress": run.progress,
+        "best_step": run.best_step,
+        "best_bits_per_byte": run.best_value,
+        "tags": list(run.tags),
+        "archived": run.archived,
+        "created_at": run.created_at.isoformat(),
+    }
