@@ -216,7 +216,9 @@ def folds(tasks: Iterable[Task], num_folds: int, seed: int) -> tuple[dict[str, R
     """
     groups = _shuffled_relatives(tasks, seed)
     if not 3 <= num_folds <= len(groups):
-        raise SplitError(f"folds must be 3 to {len(groups)}, the groups of relatives, got {num_folds}")
+        raise SplitError(
+            f"folds must be 3 or more and at most the {len(groups)} groups of relatives, got {num_folds}"
+        )
     parts: list[list[Task]] = [[] for _ in range(num_folds)]
     for group in sorted(groups, key=len, reverse=True):
         min(parts, key=len).extend(group)
