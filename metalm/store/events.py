@@ -1,0 +1,33 @@
+"""What happened in a home that somebody may want to know later: a quarantined log, an interrupted run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from metalm.store.database import Database
+from metalm.store.values import naive, now
+
+
+class Events:
+    """The table `events`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, kind: str, subject: str, message: str) -> None:
+        """Records an event. subject: the id of what it befell, "" for the home itself."""
+        self._database.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?)", [naive(now()), kind, subject, message]
+        )
+
+    def of(self, subject: str) -> pd.DataFrame:
+        """What befell one thing, newest first: at, kind, message."""
+        return self._database.frame(
+            "SELECT at, kind, message FROM events WHERE subject = ? ORDER BY at DESC", [subject]
+        )
+
+    def recent(self, limit: int = 50) -> pd.DataFrame:
+        """The newest events: at, kind, subject, message."""
+        return self._database.frame(
+            "SELECT at, kind, subject, message FROM events ORDER BY at DESC LIMIT ?", [limit]
+        )

@@ -1,0 +1,302 @@
+"""The runs: what was asked, how far each is, and how it ended. Their curves are in `metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+import pandas as pd
+
+from metalm import units
+from metalm.errors import NotFoundError, RunStateError
+from metalm.store.database import Database, Transaction
+from metalm.store.values import naive, now, record, to_json
+
+RunStatus = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training. `id` is 12 hex digits.
+
+    parent: the run whose weights it started from. tokenizer: a hash, "" until it is fitted. group: shared by
+    the seeds that were launched together. adaptation: what tuning chose at the end. seen: the texts that it or
+    an ancestor was trained on, each "sha256:begin:end"; validated: those that it or an ancestor was chosen by.
+    tokens, seconds: spent in training so far. best_value: bits per byte after adaptation on meta-validation.
+    """
+
+    id: str
+    name: str
+    status: RunStatus
+    algorithm: str
+    split_id: str
+    seed: int
+    config: dict[str, Any]
+    device: str = ""
+    code_version: str = ""
+    parent: str | None = None
+    tokenizer: str = ""
+    group: str = ""
+    owner_pid: int | None = None
+    owner_boot: str = ""
+    heartbeat: datetime | None = None
+    error: str = ""
+    traceback: str = ""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    archived: bool = False
+    adaptation: dict[str, Any] | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    progress: float = 0.0
+    best_step: int | None = None
+    best_value: float | None = None
+    seen: tuple[str, ...] = ()
+    validated: tuple[str, ...] = ()
+
+
+_JSON = ("config", "adaptation")
+_TUPLES = ("tags", "seen", "validated")
+_FIELDS = tuple(field.name for field in fields(Run))
+
+_SELECT = """
+SELECT id, name, status, algorithm, split_id, seed, config, device, code_version, parent, tokenizer, "group",
+    owner_pid, owner_boot, heartbeat, error, traceback, tags, notes, archived, adaptation,
+    created_at, started_at, finished_at, step, tokens, seconds, progress, best_step, best_value, seen, validated
+FROM runs
+"""
+
+
+class Runs:
+    """The tables `runs` and `run_summary`. Raises NotFoundError for an id that is not in them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ---- reading ----
+
+    def get(self, run_id: str) -> Run:
+        """The run with this id."""
+        row = self._database.row(_SELECT + "WHERE id = ?", [run_id])
+        if row is None:
+            raise NotFoundError(f"no run {run_id!r} in the store")
+        return _run(row)
+
+    def all(self) -> list[Run]:
+        """Every run, newest first."""
+        return [_run(row) for row in self._database.rows(_SELECT + "ORDER BY created_at DESC, id")]
+
+    def with_status(self, *statuses: RunStatus) -> list[Run]:
+        """The runs of these statuses, newest first."""
+        rows = self._database.rows(
+            _SELECT + "WHERE list_contains(?, status) ORDER BY created_at DESC, id", [list(statuses)]
+        )
+        return [_run(row) for row in rows]
+
+    def find(self, ref: str) -> list[tuple[str, str]]:
+        """(id, name) of the runs whose id begins with `ref` or whose name is `ref`, newest first."""
+        return self._database.rows(
+            "SELECT id, name FROM runs WHERE starts_with(id, ?) OR name = ? ORDER BY created_at DESC, id",
+            [ref, ref],
+        )
+
+    def of_split(self, split_id: str) -> list[tuple[str, str]]:
+        """(id, name) of the runs that train on this split."""
+        return self._database.rows(
+            "SELECT id, name FROM runs WHERE split_id = ? ORDER BY created_at, id", [split_id]
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row a run, newest first: id, name, status, algorithm, split (its name), split_id, seed, group, device,
+        parent, step, tokens, seconds, progress, best_step, best_value, bits_per_byte_before, bits_per_byte_after
+        (meta-validation, at the best step), tokens_per_second, tags (list), notes, archived, error, config (JSON
+        text), created_at, started_at, finished_at."""
+        frame = self._database.frame(_TABLE)
+        frame["bits_per_byte_before"] = units.bits_per_byte(
+            frame.pop("nats_before"), frame.pop("bytes_before")
+        )
+        frame["bits_per_byte_after"] = units.bits_per_byte(frame.pop("nats_after"), frame.pop("bytes_after"))
+        return frame
+
+    # ---- a run's life ----
+
+    def add(self, *runs: Run) -> None:
+        """New runs, all or none."""
+
+        def insert(transaction: Transaction) -> None:
+            transaction.append("runs", _FIELDS, [_row(run) for run in runs])
+
+        self._database.write(insert)
+
+    def set_status(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        expected: Collection[RunStatus],
+        error: str = "",
+        traceback: str = "",
+    ) -> None:
+        """Changes the status from one of the `expected`; times and owner follow from it.
+
+        Raises RunStateError when the run has another one by now.
+        """
+        over = status not in ("queued", "running")
+
+        def change(transaction: Transaction) -> None:
+            _require(transaction, run_id, expected, f"become {status}")
+            transaction.execute(
+                "UPDATE runs SET status = ?, error = ?, traceback = ?, finished_at = ?, owner_pid = NULL, "
+                "owner_boot = '' WHERE id = ?",
+                [status, error, traceback, naive(now()) if over else None, run_id],
+            )
+
+        self._database.write(change)
+
+    def start(self, run_id: str, *, step: int, device: str, pid: int, boot_id: str) -> None:
+        """Marks a run as running in this process, and deletes its rows past `step`, the checkpoint, with it.
+
+        Raises RunStateError when it is running already.
+        """
+
+        def restart(transaction: Transaction) -> None:
+            idle = ("queued", "stopped", "failed", "interrupted")
+            _require(transaction, run_id, idle, "start")
+            transaction.execute("DELETE FROM metrics WHERE run = ? AND step > ?", [run_id, step])
+            transaction.execute(
+                "UPDATE runs SET status = 'running', device = ?, owner_pid = ?, owner_boot = ?, heartbeat = ?, "
+                "error = '', traceback = '', started_at = coalesce(started_at, ?), finished_at = NULL WHERE id = ?",
+                [device, pid, boot_id, (at := naive(now())), at, run_id],
+            )
+
+        self._database.write(restart)
+
+    def progress(self, run_id: str, *, step: int, tokens: int, seconds: float, progress: float) -> None:
+        """How far a running run is; written within a second."""
+        self._database.buffer_update(
+            ("run", run_id),
+            "UPDATE runs SET step = ?, tokens = ?, seconds = ?, progress = ?, heartbeat = ? WHERE id = ?",
+            [step, tokens, seconds, progress, naive(now()), run_id],
+        )
+
+    def heartbeat(self, run_id: str) -> None:
+        """The run's worker is alive; written within a second."""
+        self._database.buffer_update(
+            ("heartbeat", run_id), "UPDATE runs SET heartbeat = ? WHERE id = ?", [naive(now()), run_id]
+        )
+
+    def set_best(self, run_id: str, step: int | None, value: float | None) -> None:
+        """The step of the best weights so far, and their bits per byte after adaptation on meta-validation."""
+        self._database.execute(
+            "UPDATE runs SET best_step = ?, best_value = ? WHERE id = ?", [step, value, run_id]
+        )
+
+    def summarise(self, run_id: str, **values: float | None) -> None:
+        """The figures of the runs table that cost a scan of the metrics: see `run_summary` in `schema`."""
+        row = {"run": run_id, **dict.fromkeys(_SUMMARY), **values}
+
+        def replace(transaction: Transaction) -> None:
+            transaction.execute("DELETE FROM run_summary WHERE run = ?", [run_id])
+            transaction.append("run_summary", tuple(row), [tuple(row.values())])
+
+        self._database.write(replace)
+
+    # ---- what a user writes on it ----
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Another name."""
+        self._database.execute("UPDATE runs SET name = ? WHERE id = ?", [name, run_id])
+
+    def set_tags(self, run_id: str, tags: Collection[str]) -> None:
+        """These tags and no others."""
+        self._database.execute("UPDATE runs SET tags = ? WHERE id = ?", [to_json(list(tags)), run_id])
+
+    def set_notes(self, run_id: str, notes: str) -> None:
+        """These notes."""
+        self._database.execute("UPDATE runs SET notes = ? WHERE id = ?", [notes, run_id])
+
+    def set_archived(self, run_id: str, archived: bool) -> None:
+        """Archived runs are left out where runs are listed."""
+        self._database.execute("UPDATE runs SET archived = ? WHERE id = ?", [archived, run_id])
+
+    # ---- what training finds out ----
+
+    def set_tokenizer(self, run_id: str, tokenizer: str) -> None:
+        """The hash of the run's tokenizer."""
+        self._database.execute("UPDATE runs SET tokenizer = ? WHERE id = ?", [tokenizer, run_id])
+
+    def set_adaptation(self, run_id: str, adaptation: dict[str, Any]) -> None:
+        """What tuning chose."""
+        self._database.execute("UPDATE runs SET adaptation = ? WHERE id = ?", [to_json(adaptation), run_id])
+
+    def set_config(self, run_id: str, config: dict[str, Any]) -> None:
+        """The config after an extension."""
+        self._database.execute("UPDATE runs SET config = ? WHERE id = ?", [to_json(config), run_id])
+
+    def delete(self, run_id: str) -> None:
+        """Deletes the run with every row of it. How often a split's meta-test was opened stays counted.
+
+        Raises RunStateError while it is running.
+        """
+
+        def delete(transaction: Transaction) -> None:
+            _require(
+                transaction, run_id, ("queued", "finished", "stopped", "failed", "interrupted"), "be deleted"
+            )
+            for statement in _DELETE:
+                transaction.execute(statement, [run_id])
+
+        self._database.write(delete)
+
+
+_SUMMARY = ("nats_before", "bytes_before", "nats_after", "bytes_after", "tokens_per_second")
+
+_TABLE = """
+SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed, r."group",
+    r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value, u.nats_before,
+    u.bytes_before, u.nats_after, u.bytes_after, u.tokens_per_second, CAST(r.tags AS VARCHAR[]) AS tags, r.notes,
+    r.archived, r.error, r.config, r.created_at, r.started_at, r.finished_at
+FROM runs r LEFT JOIN run_summary u ON u.run = r.id LEFT JOIN splits s ON s.id = r.split_id
+ORDER BY r.created_at DESC, r.id
+"""
+
+_DELETE = (
+    "DELETE FROM metrics WHERE run = ?",
+    "DELETE FROM evaluations WHERE run = ?",
+    "DELETE FROM adaptation_steps WHERE adaptation_id IN (SELECT id FROM adaptations WHERE run = ?)",
+    "DELETE FROM adaptations WHERE run = ?",
+    "DELETE FROM samples WHERE run = ?",
+    "DELETE FROM run_summary WHERE run = ?",
+    "DELETE FROM events WHERE subject = ?",
+    "DELETE FROM jobs WHERE run_id = ?",
+    "UPDATE openings SET run_id = '' WHERE run_id = ?",
+    "DELETE FROM runs WHERE id = ?",
+)
+
+
+def _require(transaction: Transaction, run_id: str, expected: Collection[str], wish: str) -> None:
+    rows = transaction.execute("SELECT name, status FROM runs WHERE id = ?", [run_id])
+    if not rows:
+        raise NotFoundError(f"no run {run_id!r} in the store")
+    name, status = rows[0]
+    if status not in expected:
+        raise RunStateError(f"run {name!r} must be {' or '.join(expected)} to {wish}, it is {status}")
+
+
+def _run(row: tuple) -> Run:
+    return record(Run, row, json=_JSON, tuples=_TUPLES)
+
+
+def _row(run: Run) -> tuple:
+    values = asdict(run)
+    for name in (*_JSON, *_TUPLES):
+        values[name] = None if values[name] is None else to_json(values[name])
+    for name in ("heartbeat", "created_at", "started_at", "finished_at"):
+        values[name] = naive(values[name])
+    return tuple(values.values())
