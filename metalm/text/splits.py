@@ -23,6 +23,7 @@ from metalm.text.tasks import Task, check_size
 
 Role = Literal["meta-train", "meta-validation", "meta-test"]
 ROLES: tuple[Role, ...] = get_args(Role)
+_PLACE = ("name", "family", "fold", "folds")
 KINSHIP = ("family", "script")  # the groups that make a meta-test task near or far
 
 
@@ -74,10 +75,7 @@ class Split:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, hash included; `from_json` reads it back."""
         return {
-            "name": self.name,
-            "family": self.family,
-            "fold": self.fold,
-            "folds": self.folds,
+            **{key: getattr(self, key) for key in _PLACE},
             "created_at": self.created_at.isoformat(),
             "hash": self.hash,
             "tasks": [{**asdict(t.task), "role": t.role, "near": t.near} for t in self.tasks],
@@ -89,7 +87,7 @@ class Split:
         try:
             tasks = tuple(_split_task(dict(t)) for t in data["tasks"])
             created_at = datetime.fromisoformat(data["created_at"])
-            place = {key: data[key] for key in ("name", "family", "fold", "folds")}
+            place = {key: data[key] for key in _PLACE}
             split = cls(**place, created_at=created_at, tasks=tasks)
             matches = split.hash == data["hash"]
         except (KeyError, TypeError, ValueError) as error:
@@ -167,12 +165,8 @@ def _check_relatives(chosen: Iterable[tuple[Task, Role]]) -> None:
 
 
 def _near(task: Task, train: Iterable[Task]) -> bool | None:
-    shared = [
-        task.groups[key] == other.groups[key]
-        for other in train
-        for key in KINSHIP
-        if task.groups.get(key) and other.groups.get(key)
-    ]
+    known = [(task.groups.get(key), other.groups.get(key)) for other in train for key in KINSHIP]
+    shared = [mine == theirs for mine, theirs in known if mine and theirs]
     return any(shared) if shared else None
 
 
