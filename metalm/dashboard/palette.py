@@ -1,9 +1,9 @@
 """Every colour of the dashboard, once, each as a pair: the light theme's and its twin in the dark one.
 
-Figures are built with the light colours only. The browser alone knows for sure which theme is on, so the chart
-component swaps each colour for its twin there (`DARK_TWIN`), and no figure is built twice. The colours of runs are
-far enough apart for the three common kinds of colour blindness and have a contrast of 3 : 1 or more with the page;
-tests measure both.
+Figures are built with the light colours only. The browser alone knows for sure which theme is on, so the
+chart component swaps each colour for its twin there (`DARK_TWIN`), and no figure is built twice. The colours
+of runs are far enough apart for the three common kinds of colour blindness and have a contrast of 3 : 1 or
+more with the page; tests measure both.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ HURT = ("#b23a2e", "#f28b7d")
 # Text on a ramp is black or white: one of the two has 4.5 : 1 on any colour there is.
 ON_RAMP = ("#000000", "#ffffff")
 
-# Few bits -> many bits. The light ramp darkens, the dark one lightens: "much" always stands out from the page.
+# Few bits -> many bits. The light ramp darkens, the dark one lightens: "much" stands out from either page.
 SEQUENTIAL = (
     ("#fbf7ee", "#1a1f2a"),
     ("#fbe3bf", "#3a2a3f"),
@@ -88,8 +88,8 @@ def run_styles(names: Mapping[str, str]) -> dict[str, RunStyle]:
     """A style for each run of `names` (id -> name shown), in that order.
 
     A run has the same colour wherever it is shown alone, and keeps it when runs are added behind it. When the
-    colour is taken the next free one is used; once all are, colours come again with another dash. Equal names get
-    the start of the id behind them.
+    colour is taken the next free one is used; once all are, colours come again with another dash. Equal names
+    get the start of the id behind them.
     """
     used = [0] * len(RUNS)
     styles = {}

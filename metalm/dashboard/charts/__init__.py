@@ -1,0 +1,12 @@
+"""Charts: functions from a DataFrame to a plotly figure. No streamlit, no store.
+
+curves       learning curves by outer step, tokens or seconds
+adaptation   what adaptation brings: over steps, over support bytes, task by task, along a text
+matrices     heat maps: runs x tasks, leakage between roles
+texts        one corpus or split: Zipf plot, sizes of tasks
+resources    CPU, memory and GPU while a run trains
+frame        what they share: axes, fonts, hover, margins
+
+Columns are named in each docstring. Colours are those of the light theme; the chart component swaps them for
+their dark twins in the browser.
+"""

@@ -1,0 +1,204 @@
+"""What adaptation brings: over steps, over support bytes, task by task, and along one text.
+
+Evaluated lines come from `metalm.evaluate.statistics`, so their column `series` names a run or a baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from metalm import units
+from metalm.dashboard.charts import frame
+from metalm.dashboard.palette import RunStyle
+
+Over = Literal["adaptation_step", "support_bytes"]
+_X_TITLES: dict[Over, str] = {
+    "adaptation_step": "adaptation steps",
+    "support_bytes": "support set (bytes, not to scale)",
+}
+_ROW = 26  # pixels a task
+_TASKS_PER_FIGURE = 200
+
+
+def adaptation_curves(
+    points: pd.DataFrame, styles: Mapping[str, RunStyle], over: Over, *, unit: str = "bits per byte"
+) -> go.Figure:
+    """One line a series over adaptation steps or support sizes.
+
+    Columns: series, `over`, and either mean (in `unit`; low and high draw the 95 % interval, tasks is told on
+    hover) or summed nats and bytes (bits per byte is derived).
+    """
+    points = points[points["series"].isin(styles)]
+    if points.empty:
+        return frame.empty("no evaluation yet")
+    if "mean" not in points:
+        points = points.assign(mean=units.bits_per_byte(points["nats"], points["bytes"]))
+    sizes = sorted(points[over].unique())
+    # Support sizes start at 0 and spread over decades: even places show all of them.
+    place = {size: i for i, size in enumerate(sizes)} if over == "support_bytes" else {s: s for s in sizes}
+    figure = go.Figure()
+    for series, line in points.groupby("series", sort=False):
+        line = line.sort_values(over)
+        x = [place[size] for size in line[over]]
+        if "low" in line:
+            figure.add_trace(_band(x, line["low"], line["high"], styles[series]))
+        figure.add_trace(_line(x, line, styles[series], over, unit))
+    frame.dress(figure)
+    figure.update_xaxes(title_text=_X_TITLES[over])
+    if over == "support_bytes":
+        figure.update_xaxes(tickvals=list(place.values()), ticktext=[frame.bytes_label(s) for s in sizes])
+    elif len(sizes) <= 12:
+        figure.update_xaxes(tickvals=sizes)
+    return figure.update_yaxes(title_text=unit)
+
+
+def _band(x: list, low: pd.Series, high: pd.Series, style: RunStyle) -> go.Scatter:
+    return go.Scatter(
+        x=[*x, *reversed(x)],
+        y=[*high.fillna(low), *low[::-1]],
+        fill="toself",
+        fillcolor=frame.translucent(style.colour, 0.14),
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=style.name,
+    )
+
+
+def _line(x: list, line: pd.DataFrame, style: RunStyle, over: Over, unit: str) -> go.Scatter:
+    notes = [_note(row, over) for row in line.itertuples(index=False)]
+    return go.Scatter(
+        x=x,
+        y=line["mean"].to_numpy(float),
+        customdata=notes,
+        name=frame.safe(style.name),
+        legendgroup=style.name,
+        mode="lines+markers",
+        line={"color": style.colour, "dash": style.dash, "width": 2},
+        marker={"symbol": style.symbol, "size": 7},
+        hovertemplate="%{y:.3f} " + unit + "%{customdata}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _note(row, over: Over) -> str:
+    """What hover says below the value: interval, number of tasks, and where we are."""
+    low, high, tasks = (getattr(row, name, np.nan) for name in ("low", "high", "tasks"))
+    interval = f"<br>95 % interval {low:.3f} to {high:.3f}" if low == low else ""
+    mean_of = f"<br>mean of {tasks:.0f} tasks" if tasks == tasks else ""
+    at = getattr(row, over)
+    where = f"after {at:.0f} steps" if over == "adaptation_step" else f"{at:,.0f} bytes of support"
+    return f"<br>{where}{mean_of}{interval}"
+
+
+def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:
+    """Each task's way from before adaptation (hollow) to after it (filled), most helped task first.
+
+    Columns: series, task (name), near (True, False or None: no mark), before, after (bits per byte).
+    """
+    tasks = tasks[tasks["series"].isin(styles)].dropna(subset=["before", "after"])
+    if tasks.empty:
+        return frame.empty("no task has a score both before and after adaptation")
+    gain = (tasks["before"] - tasks["after"]).groupby(tasks["task"]).mean().sort_values()
+    order = list(gain.index[-_TASKS_PER_FIGURE:])
+    series = [name for name in styles if (tasks["series"] == name).any()]
+    figure = go.Figure()
+    for i, name in enumerate(series):
+        own = tasks[(tasks["series"] == name) & tasks["task"].isin(order)]
+        # Several runs share a task's row, one below the other.
+        shift = 0.0 if len(series) == 1 else 0.6 * (0.5 - (i + 0.5) / len(series))
+        _add_dumbbells(figure, own, [order.index(task) + shift for task in own["task"]], styles[name])
+    frame.dress(figure, height=110 + max(_ROW, 13 * len(series)) * len(order))
+    figure.update_xaxes(title_text="bits per byte (○ before, ● after adaptation)", side="bottom")
+    marks = tasks.drop_duplicates("task").set_index("task")["near"]
+    return figure.update_yaxes(
+        tickvals=list(range(len(order))),
+        ticktext=[frame.shorten(task) + _distance(marks[task]) for task in order],
+        range=[-0.6, len(order) - 0.4],
+        ticks="",
+        showline=False,
+    )
+
+
+def _distance(near: bool | None) -> str:
+    if near is None or near != near:
+        return ""
+    return " · near" if near else " · <b>far</b>"
+
+
+def _add_dumbbells(figure: go.Figure, own: pd.DataFrame, y: list[float], style: RunStyle) -> None:
+    x, rows = [], []
+    for before, after, row in zip(own["before"], own["after"], y, strict=True):
+        x += [before, after, None]
+        rows += [row, row, None]
+    bar = {"color": style.colour, "width": 2.5}
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=rows,
+            mode="lines",
+            line=bar,
+            opacity=0.45,
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=style.name,
+        )
+    )
+    for column, hollow in (("before", True), ("after", False)):
+        told = own[["task", "before", "after"]].assign(saved=own["before"] - own["after"])
+        told["task"] = told["task"].map(frame.safe)
+        figure.add_trace(
+            go.Scatter(
+                x=own[column].to_numpy(float),
+                y=y,
+                customdata=told.to_numpy(),
+                mode="markers",
+                name=frame.safe(style.name),
+                legendgroup=style.name,
+                showlegend=not hollow,
+                marker={
+                    "symbol": style.symbol + ("-open" if hollow else ""),
+                    "size": 10,
+                    "color": style.colour,
+                    "line": {"width": 1.6, "color": style.colour},
+                },
+                hovertemplate="<b>%{customdata[0]}</b><br>before %{customdata[1]:.3f}, after "
+                "%{customdata[2]:.3f} bits per byte<br>saved %{customdata[3]:+.3f}"
+                "<extra>%{fullData.name}</extra>",
+            )
+        )
+
+
+def saved_along_text(points: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:
+    """Bits saved by adaptation, summed from the start of the query set: where the curve climbs, it paid.
+
+    Columns: series, character (position in the query set), before, after (bits of that character).
+    """
+    points = points[points["series"].isin(styles)]
+    if points.empty:
+        return frame.empty("no adapted text yet")
+    figure = go.Figure()
+    for series, line in points.groupby("series", sort=False):
+        saved = (line["before"] - line["after"]).cumsum().to_numpy(float)
+        # A cumulated sum may be sampled: every point holds all that lies before it.
+        kept = np.unique(np.linspace(0, len(line) - 1, min(len(line), frame.MAX_POINTS)).round().astype(int))
+        style = styles[series]
+        figure.add_trace(
+            go.Scatter(
+                x=line["character"].to_numpy()[kept],
+                y=saved[kept],
+                name=frame.safe(style.name),
+                mode="lines",
+                line={"color": style.colour, "dash": style.dash, "width": 2},
+                hovertemplate="%{y:,.0f} bits saved by character %{x:,}<extra>%{fullData.name}</extra>",
+            )
+        )
+    frame.dress(figure, height=300)
+    figure.add_hline(y=0, line={"color": frame.BORDER, "width": 1})
+    figure.update_xaxes(title_text="position in the query set (characters)")
+    return figure.update_yaxes(title_text="bits saved so far")

@@ -1,0 +1,173 @@
+"""Learning curves: one line a run and part, in any unit, with a smoothed line before the raw one.
+
+Values are derived from summed nats and counts, also in smoothing and thinning: both act on the sums, so no
+average of averages is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from metalm.dashboard import palette
+from metalm.dashboard.charts import frame
+from metalm.dashboard.palette import RunStyle
+from metalm.evaluate.statistics import UNITS, Unit
+
+Progress = Literal["step", "tokens", "wall_seconds"]
+PROGRESS: dict[Progress, str] = {
+    "step": "outer steps",
+    "tokens": "tokens trained on",
+    "wall_seconds": "training time (seconds)",
+}
+_COUNTS = ["nats", "tokens", "bytes", "chars"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveView:
+    """How learning curves are looked at. `smoothing` is the share kept of the past, 0 to 0.99."""
+
+    unit: Unit = "bits per byte"
+    x: Progress = "step"
+    log_x: bool = False
+    log_y: bool = False
+    smoothing: float = 0.0
+
+
+DEFAULT_VIEW = CurveView()
+_SPIKE = {"spikethickness": 1, "spikedash": "dot", "spikecolor": frame.BORDER, "spikemode": "across"}
+
+
+def learning_curves(
+    curve: pd.DataFrame,
+    styles: Mapping[str, RunStyle],
+    view: CurveView = DEFAULT_VIEW,
+    vocabularies: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Loss against training. Columns: run, part, x, nats, tokens, bytes, chars (sums), in any order of rows.
+
+    `x` holds what `view.x` names. One run: its parts on one plot. Several runs: a plot a part. Perplexity and
+    nats per token of two vocabularies (run -> name in `vocabularies`) never share a plot: each gets its own.
+    """
+    curve = curve[curve["run"].isin(styles)].reset_index(drop=True)
+    if curve.empty:
+        return frame.empty("no points yet")
+    panels = _panels(curve, view.unit, vocabularies or {})
+    titled = list(panels) if len(panels) > 1 else None
+    gap = min(0.12, 0.5 / len(panels))
+    figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=gap, subplot_titles=titled)
+    # In the plot's upper right corner: losses fall, so it is empty, and the legend keeps the upper left.
+    figure.update_annotations(
+        x=0.995, xanchor="right", yanchor="top", font={"size": 13, "color": frame.MUTED}
+    )
+    named: set[str] = set()
+    for row, points in enumerate(panels.values(), start=1):
+        for (run, part), line in points.groupby(["run", "part"], sort=False):
+            shown = _parts_or_runs(styles, run, part)
+            _add_line(figure, row, line, shown, view, legend=shown.name not in named)
+            named.add(shown.name)
+        values = np.concatenate([trace.y for trace in figure.select_traces(row=row)])
+        figure.update_yaxes(title_text=view.unit, row=row, **frame.log_or_linear(view.log_y, values))
+    frame.dress(figure, height=340 + 250 * (len(panels) - 1), legend=True)
+    figure.update_xaxes(**frame.log_or_linear(view.log_x), showspikes=True, **_SPIKE)
+    figure.update_xaxes(title_text=PROGRESS[view.x], row=len(panels))
+    if view.x == "tokens" and not view.log_x:
+        figure.update_xaxes(tickformat="~s")
+    return figure.update_layout(hovermode="x unified" if len(styles) <= 8 else "closest")
+
+
+def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Plot title -> its rows. One run's parts share a plot; vocabularies do not when the unit is by token."""
+    by_part = curve["run"].nunique() > 1 and curve["part"].nunique() > 1
+    by_vocabulary = unit in ("perplexity", "nats per token")
+    vocabulary = curve["run"].map(lambda run: vocabularies.get(run, "")) if by_vocabulary else ""
+    keys = pd.DataFrame(
+        {"part": curve["part"] if by_part else "", "vocabulary": vocabulary}, index=curve.index
+    )
+    titled = keys["vocabulary"].nunique() > 1
+    return {
+        " · ".join(filter(None, (part, f"vocabulary: {frame.safe(words)}" if titled else ""))): curve.loc[
+            index
+        ]
+        for (part, words), index in keys.groupby(["part", "vocabulary"], sort=False).groups.items()
+    }
+
+
+def _parts_or_runs(styles: Mapping[str, RunStyle], run: str, part: str) -> RunStyle:
+    """With one run, colours tell its parts apart; with several, they tell the runs apart."""
+    style = styles[run]
+    if len(styles) > 1 or part not in palette.PARTS:
+        return style
+    return RunStyle(part, palette.PARTS[part][0], "solid", style.symbol)
+
+
+def _add_line(
+    figure: go.Figure, row: int, points: pd.DataFrame, style: RunStyle, view: CurveView, *, legend: bool
+) -> None:
+    points = thinned(points.sort_values("x", kind="stable"))
+    x = points["x"].to_numpy()
+    raw = _values(points, view.unit)
+    look = {"color": style.colour, "dash": style.dash, "width": 2}
+    few = (
+        {"mode": "lines+markers", "marker": {"symbol": style.symbol, "size": 6}} if len(points) <= 40 else {}
+    )
+    if view.smoothing > 0:
+        faint = {**look, "width": 1, "dash": "solid"}
+        behind = go.Scatter(
+            x=x, y=raw, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
+        )
+        figure.add_trace(behind, row=row, col=1)
+        few: dict = {"mode": "lines"}
+    if len(points) <= 40 and not view.smoothing:
+        few = {"mode": "lines+markers", "marker": {"symbol": style.symbol, "size": 6}}
+    if view.smoothing > 0:
+        faint = {**look, "width": 1, "dash": "solid"}
+        behind = go.Scatter(
+            x=x, y=raw, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
+        )
+        figure.add_trace(behind, row=row, col=1)
+    line = go.Scatter(
+        x=x,
+        y=_values(smoothed(points, view.smoothing), view.unit),
+        name=frame.safe(style.name),
+        uid=f"{style.name}/{row}",  # a line hidden by the reader stays hidden when others come
+        legendgroup=style.name,
+        showlegend=legend,
+        line=look,
+        hovertemplate="%{y:.4g} " + view.unit + "<extra>%{fullData.name}</extra>",
+        **few,
+    )
+    figure.add_trace(line, row=row, col=1)
+
+
+def _values(points: pd.DataFrame, unit: Unit) -> np.ndarray:
+    derive, count = UNITS[unit]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = derive(points["nats"].to_numpy(float), points[count].to_numpy(float))
+    return np.where(np.isfinite(values), values, np.nan)  # a gap in the line
+
+
+def smoothed(points: pd.DataFrame, smoothing: float) -> pd.DataFrame:
+    """Exponentially weighted sums of nats and counts, row by row; 0 leaves them as they are."""
+    if smoothing <= 0:
+        return points
+    # A NaN loss takes its counts with it, or the tokens behind it would count without their nats.
+    scored = points[_COUNTS].astype(float).where(np.isfinite(points["nats"].astype(float)), axis=0)
+    sums = scored.ewm(alpha=1 - smoothing, ignore_na=True).mean()
+    return points.assign(**{name: sums[name] for name in _COUNTS})
+
+
+def thinned(points: pd.DataFrame, max_points: int = frame.MAX_POINTS) -> pd.DataFrame:
+    """At most `max_points` rows: neighbours are summed, each sum at its last x; nothing is left out."""
+    if len(points) <= max_points:
+        return points
+    bucket = np.arange(len(points)) * max_points // len(points)
+    # min_count keeps a bucket of NaN a NaN instead of a loss of zero.
+    sums = points[_COUNTS].groupby(bucket).sum(min_count=1)
+    return sums.assign(x=points["x"].groupby(bucket).last())

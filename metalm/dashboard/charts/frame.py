@@ -1,0 +1,119 @@
+"""What every chart shares: the empty frame with its axes, fonts and hover, and text that is safe to show."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from metalm.dashboard import palette
+
+MAX_POINTS = 500  # a line; more are slow to send and no sharper on a screen
+BACKGROUND, SURFACE, TEXT, MUTED, GRID, BORDER = (
+    pair[0]
+    for pair in (
+        palette.BACKGROUND,
+        palette.SURFACE,
+        palette.TEXT,
+        palette.MUTED,
+        palette.GRID,
+        palette.BORDER,
+    )
+)
+
+
+def safe(name: str) -> str:
+    """A name as text for plotly, which reads a few HTML tags in every label."""
+    return html.escape(name, quote=False)
+
+
+def shorten(name: str, length: int = 28) -> str:
+    """A name for an axis: the middle goes when it is long."""
+    if len(name) <= length:
+        return safe(name)
+    head = (length - 1) // 2
+    return safe(f"{name[:head]}…{name[-(length - 1 - head) :]}")
+
+
+def dress(figure: go.Figure, *, height: int = 380, legend: bool = True) -> go.Figure:
+    """The common look: quiet grid, legend above the plot, hover that reads as a small card.
+
+    The font is the page's; the chart component sets it.
+    """
+    figure.update_layout(
+        template="none",
+        height=height,
+        paper_bgcolor=BACKGROUND,
+        plot_bgcolor=BACKGROUND,
+        font={"size": 13, "color": TEXT},
+        margin={"l": 8, "r": 12, "t": 36 if legend else 12, "b": 8},
+        showlegend=legend,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "font": {"size": 12.5},
+            "itemwidth": 30,
+        },
+        hoverlabel={"bgcolor": SURFACE, "bordercolor": BORDER, "font": {"color": TEXT, "size": 12.5}},
+        hoverdistance=30,
+        dragmode="zoom",
+    )
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
+    return figure
+
+
+_AXIS: dict[str, Any] = {
+    "automargin": True,
+    "gridcolor": GRID,
+    "linecolor": BORDER,
+    "tickcolor": BORDER,
+    "tickfont": {"size": 12, "color": MUTED},
+    "title": {"font": {"size": 12.5, "color": MUTED}, "standoff": 8},
+    "zeroline": False,
+    "showline": True,
+    "ticks": "outside",
+    "ticklen": 4,
+}
+
+
+def log_or_linear(log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
+    """Axis settings; a log axis has plain numbers at 1, 2, 5, or at every digit when `values` span little."""
+    if not log:
+        return {"type": "linear"}
+    shown = [value for value in values if value > 0]
+    dense = bool(shown) and max(shown) < 12 * min(shown)
+    return {
+        "type": "log",
+        "dtick": "D1" if dense else "D2",
+        "minorloglabels": "complete",
+        "exponentformat": "SI",
+    }
+
+
+def translucent(colour: str, share: float) -> str:
+    """`#rrggbb` with an alpha of `share` (0..1), in the form that the chart component can swap."""
+    return f"{colour}{round(255 * share):02x}"
+
+
+def bytes_label(num_bytes: float) -> str:
+    """A support size as a tick: `0`, `512 B`, `2 kB`, `10 kB`; 1 kB is 1024 bytes where that is rounder."""
+    if num_bytes < 1000:
+        return f"{num_bytes:.0f} B" if num_bytes else "0"
+    kilo = 1024 if num_bytes % 1024 == 0 else 1000
+    return f"{num_bytes / kilo:.3g} kB"
+
+
+def empty(message: str, *, height: int = 220) -> go.Figure:
+    """A frame that says in words why nothing is drawn."""
+    figure = dress(go.Figure(), height=height, legend=False)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure.add_annotation(
+        text=safe(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": MUTED}
+    )
