@@ -38,7 +38,7 @@ LIBRARIES = {
         "metalm.operations",
     ),
     "typer": ("metalm.cli",),
-    "starlette": ("app", "metalm.api"),
+    "starlette": ("app", "metalm.api", "metalm.dashboard.components.assets"),
 }
 
 PLACES = ("app.py", "pages/**/*.py", "metalm/**/*.py")
