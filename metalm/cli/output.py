@@ -51,10 +51,19 @@ def print_record(lines: Iterable[Line]) -> None:
 
 
 def print_stream(lines: Iterable[Line]) -> None:
-    """Lines that arrive over minutes: one short sentence each, as soon as it is there."""
+    """Lines that arrive over minutes, each at once. On a terminal a report covers the one before."""
     console = Console(highlight=False, soft_wrap=True)
+    is_open = False
     for line in lines:
-        console.print("  ".join(_words(line)), markup=False)
+        text = "  ".join(_words(line))
+        if console.is_terminal and line.get("event") == "report":
+            console.print(text[: console.width - 1].ljust(console.width - 1), markup=False, end="\r")
+            is_open = True
+            continue
+        if is_open:
+            console.print()
+            is_open = False
+        console.print(text, markup=False)
 
 
 def _print_rows(rows: list[Line]) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.store.jobs import Job
 
+# How often an idle worker looks whether it is to end.
+_LOOK_SECONDS = 0.5
+
 
 class JobManager:
     """Runs the jobs of `home`. Every method may be called from any thread; only `close` waits for work.
@@ -153,7 +156,7 @@ class JobManager:
             self._home.store.jobs.end(job.id, "cancelled")
             if job.kind == "training":
                 self._home.unqueue_run(job.payload["run"])
-        self._listeners.tell(job.id, Ended("stopped"))
+        self._listeners.tell(job.id, Ended("cancelled"))
 
     def stop(self, run_id: str) -> None:
         """Asks a running run to stop with a checkpoint, or takes a queued one off the queue. No waiting."""
@@ -172,17 +175,18 @@ class JobManager:
 
     # What the workers ask and tell.
 
-    def take(self, slots: Sequence[str], slot: str, wait_seconds: float) -> Running | None:
-        """The next job for `slot`, now running; None when there is none for it within `wait_seconds`."""
+    def take(self, slots: Sequence[str], slot: str) -> Running | None:
+        """The next job for `slot`, now running: waits for one. None when nothing new is to begin."""
         with self._changed:
-            if self.is_halting:
-                return None
-            for job in self.queue():
-                is_ours = self._own is None or job.id in self._own
-                if is_ours and _slot_of(job, slots) == slot and self._home.store.jobs.start(job.id):
-                    self._running[job.id] = Running(job)
-                    return self._running[job.id]
-            self._changed.wait(wait_seconds)
+            while not self.is_halting:
+                for job in self.queue():
+                    is_ours = self._own is None or job.id in self._own
+                    if is_ours and _slot_of(job, slots) == slot and self._home.store.jobs.start(job.id):
+                        self._running[job.id] = Running(job)
+                        return self._running[job.id]
+                # Jobs come in by `_submit` only, which tells; an interpreter that ends tells nobody.
+                while not self._changed.wait(_LOOK_SECONDS) and not self.is_halting:
+                    continue
         return None
 
     def tell(self, running: Running, item: Any) -> None:

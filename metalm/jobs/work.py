@@ -56,7 +56,8 @@ def train(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> st
         running.heed(report)
         say(report)
 
-    return home.train(running.run_id, should_stop=should_stop, on_report=on_report).status
+    run = home.train(running.job.payload["run"], should_stop, on_report=on_report)
+    return "finished" if run.status == "finished" else "cancelled"
 
 
 def evaluate(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.jobs.manager import JobManager
 
-# How long a worker without work waits before it looks again: an interpreter that ends wakes nobody.
-_IDLE_SECONDS = 0.5
 _PULSE_SECONDS = 2.0
 
 
@@ -66,10 +64,8 @@ class Workers:
         self._work(slots, slots[-1])
 
     def _work(self, slots: Sequence[str], slot: str) -> None:
-        while not self._manager.is_halting:
-            running = self._manager.take(slots, slot, _IDLE_SECONDS)
-            if running is not None:
-                self._do(running)
+        while (running := self._manager.take(slots, slot)) is not None:
+            self._do(running)
 
     def _do(self, running: Running) -> None:
         """One job to its end, whatever the end is: the worker outlives it."""

@@ -1,7 +1,7 @@
 """The main job in one command: pre-train, meta-train from there, and adapt to languages never seen.
 
-Small on purpose: under three minutes on two cores. Meta-test is opened once, at the end, for the numbers of the
-last line; rate and steps of the adaptation were tuned on meta-validation before.
+Small on purpose: under three minutes on two cores. Meta-test is opened once, at the end, for the numbers of
+the last line; rate and steps of the adaptation were tuned on meta-validation before.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from metalm.operations import call
 
 Lines = Iterator[dict[str, Any]]
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How long to wait for an app that is starting to say where it listens.
 _START_SECONDS = 15.0
 
@@ -39,7 +41,9 @@ class Local:
         self.interrupted = False
 
     def __enter__(self) -> Self:
-        self._handlers = {number: signal.signal(number, self._interrupt) for number in _signals()}
+        # Signals reach the main thread only; elsewhere whoever owns that thread decides about them.
+        numbers = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
+        self._handlers = {number: signal.signal(number, self._interrupt) for number in numbers}
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -116,10 +120,6 @@ def _reason(answer: Any) -> str:
         return answer.json()["error"]
     except (ValueError, KeyError, TypeError):
         return f"HTTP status {answer.status_code}"
-
-
-def _signals() -> tuple[signal.Signals, ...]:
-    return signal.SIGINT, signal.SIGTERM
 
 
 def open_session(home_dir: Path, *, doing: str) -> Local | Remote:

@@ -1,0 +1,64 @@
+"""Wrong usage ends with 2 and says why; it never opens the home."""
+
+import subprocess
+import sys
+
+import pytest
+
+from metalm.cli.budget import one_budget
+from metalm.cli.perform import comma_separated
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["corpora", "add"], "Missing argument"),
+        (["no-such-command"], "No such command"),
+        (["train"], "--split"),
+        (["train", "--split", "s", "--steps", "1", "--tokens", "2"], "exclude each other"),
+        (["train", "--split", "s", "--steps", "0"], "--steps"),
+        (["train", "--split", "s", "--steps", "many"], "--steps"),
+        (["train", "--split", "s", "--set", "inner.lr"], "key=value"),
+        (["train", "--split", "s", "--set", "=1"], "key=value"),
+        (["runs", "extend", "r"], "say how much more"),
+        (["runs", "extend", "r", "--steps", "1", "--minutes", "2"], "exclude each other"),
+        (["evaluate", "r", "--support", "1,x"], "--support"),
+        (["evaluate", "r", "--support", "-1"], "--support"),
+        (["evaluate", "r", "--role", "test"], "--role"),
+        (["sample", "r", "--bytes", "0"], "--bytes"),
+        (["app", "--port", "70000"], "--port"),
+        (["corpora", "add", "a.txt", "b.txt", "--name", "x"], "only one file"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_touches_nothing(terminal, words, message):
+    terminal.run(*words)
+    assert terminal.code == 2
+    assert message in " ".join(terminal.err.split())
+    assert terminal.out == ""
+    assert not terminal.home.exists()
+
+
+def test_a_budget_has_one_unit_or_none():
+    assert one_budget(steps=None, tokens=None, minutes=None) is None
+    assert one_budget(steps=None, tokens=5000, minutes=None) == ("tokens", 5000)
+
+
+def test_lists_are_split_at_commas():
+    assert comma_separated(" a, b,,c ") == ["a", "b", "c"]
+    assert comma_separated(None) == []
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['metalm', '--help']\n"
+        "from metalm.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'duckdb', 'pandas', 'streamlit', 'httpx'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "corpora" in done.stdout
