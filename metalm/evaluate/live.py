@@ -1,0 +1,117 @@
+"""Adaptation as one watches it: a text is cut in two, and every step says what each character costs.
+
+Nothing is stored here, and nothing is averaged: a step has its score, and the same nats character by
+character.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from metalm.config import InnerLoop
+from metalm.errors import SplitError
+from metalm.learn.inner import SupportSet, adaptation
+from metalm.learn.score import Score, token_nats
+from metalm.learn.stopping import ShouldStop, never, stop_if
+from metalm.model.fast_weights import Weights
+from metalm.model.gru import GRULM
+from metalm.text.tokenizers import Encoded, Tokenizer
+
+MIN_PASTE_BYTES = 256  # below it neither part says anything
+QUERY_SHARE = 0.3  # of a pasted text, unless asked otherwise
+_LINE_REACH = 0.1  # a line may end this share of the text away from the place asked for
+
+
+@dataclass(frozen=True)
+class LiveStep:
+    """The query set after `step` adaptation steps.
+
+    char_nats: float64, one a character of the query; they add up to `score.nats`. seconds: adaptation so far,
+    scoring not counted. weights: the fast weights, for sampling.
+    """
+
+    step: int
+    score: Score
+    char_nats: np.ndarray
+    seconds: float
+    weights: Weights
+
+
+def adapt_live(
+    model: GRULM,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    support: bytes,
+    query: bytes,
+    inner: InnerLoop,
+    *,
+    should_stop: ShouldStop = never,
+) -> Iterator[LiveStep]:
+    """Every step of adaptation from 0 (the slow weights) to `inner.steps`, as soon as it is made.
+
+    A support set of fewer than two tokens allows step 0 only. Raises Stopped.
+    """
+    device = next(iter(weights.values())).device
+    encoded = tokenizer.encode(query)
+    windows = SupportSet.of_text(tokenizer, support, inner.window, device)
+    seconds, begin = 0.0, time.perf_counter()
+    for adapted in adaptation(model, weights, windows, inner):
+        seconds += time.perf_counter() - begin
+        stop_if(should_stop)
+        scored = time.perf_counter()
+        nats = token_nats(model, adapted.weights, tokenizer, support, encoded, should_stop=should_stop)
+        chars = character_nats(encoded, nats, query)
+        cost = Score(float(chars.sum()), len(nats), len(query), len(chars), time.perf_counter() - scored)
+        yield LiveStep(adapted.step, cost, chars, seconds, adapted.weights)
+        begin = time.perf_counter()
+
+
+def character_nats(encoded: Encoded, nats: np.ndarray, query: bytes) -> np.ndarray:
+    """The nats of each character of `query` from those of its tokens, float64.
+
+    A token's nats (with what an unknown character costs beside) are spread evenly over its bytes; a character
+    gets the sum of its bytes. So a token of several characters gives each its share, and one of part of a
+    character gives all to it.
+    """
+    charged = nats if encoded.extra_nats is None else nats + encoded.extra_nats
+    byte_nats = np.repeat(charged / encoded.widths, encoded.widths)
+    first_bytes = np.flatnonzero((np.frombuffer(query, dtype=np.uint8) & 0xC0) != 0x80)
+    return np.add.reduceat(byte_nats, first_bytes) if len(first_bytes) else np.zeros(0)
+
+
+def cut_paste(text: str, query_share: float = QUERY_SHARE) -> tuple[bytes, bytes]:
+    """A text as (support, query) in UTF-8, which follow each other and share nothing.
+
+    The query is about the last `query_share` of the bytes: it begins after the line end nearest to that place
+    if one is within a tenth of the text, else at a character. Raises SplitError when the text is too short.
+    """
+    if not 0 < query_share < 1:
+        raise SplitError(f"the share of the query must be between 0 and 1, got {query_share}")
+    data = text.encode(errors="replace")  # half a surrogate pair has no UTF-8
+    if len(data) < MIN_PASTE_BYTES:
+        raise SplitError(
+            f"text has {len(data)} bytes, needs {MIN_PASTE_BYTES} for a support and a query set; paste more"
+        )
+    place = round(len(data) * (1 - query_share))
+    reach = int(len(data) * _LINE_REACH)
+    cut = _line_cut(data, place, reach) or _character_cut(data, place)
+    return data[:cut], data[cut:]
+
+
+def _line_cut(data: bytes, place: int, reach: int) -> int | None:
+    """The beginning of the line nearest to `place`; None when no line begins within `reach` of it."""
+    before = data.rfind(b"\n", max(place - reach, 1), place) + 1
+    after = data.find(b"\n", place, min(place + reach, len(data) - 1)) + 1
+    found = [cut for cut in (before, after) if cut]
+    return min(found, key=lambda cut: abs(cut - place), default=None)
+
+
+def _character_cut(data: bytes, place: int) -> int:
+    """The last beginning of a character at or before `place`."""
+    while data[place] & 0xC0 == 0x80:
+        place -= 1
+    return place

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metalm.errors import SplitError
+from metalm.evaluate.live import MIN_PASTE_BYTES, adapt_live, character_nats, cut_paste
+from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.score import score
+from metalm.learn.stopping import Stopped
+from metalm.text.tokenizers import ByteTokenizer, CharacterTokenizer
+
+SUPPORT = "der Bär trinkt süßen Tee, ".encode() * 4
+QUERY = "die Straße 猫も 😀 läuft".encode()
+
+
+def steps_of(contender, **others):
+    return list(
+        adapt_live(
+            contender.model,
+            contender.weights,
+            contender.tokenizer,
+            SUPPORT,
+            QUERY,
+            contender.inner,
+            **others,
+        )
+    )
+
+
+def test_every_step_has_the_score_of_its_weights(gru, tokenizer):
+    contender = gru(tokenizer, steps=3)
+    live = steps_of(contender)
+
+    assert [step.step for step in live] == [0, 1, 2, 3]
+    support = SupportSet.of_text(tokenizer, SUPPORT, contender.inner.window)
+    fast = adapt(contender.model, contender.weights, support, contender.inner)
+    for step, weights in ((live[0], contender.weights), (live[3], fast)):
+        expected = score(contender.model, weights, tokenizer, SUPPORT, QUERY)
+        assert step.score.nats == pytest.approx(expected.nats)
+        counts = step.score.tokens, step.score.bytes, step.score.chars
+        assert counts == (expected.tokens, expected.bytes, expected.chars)
+
+
+def test_the_nats_of_the_characters_add_up_to_the_score(gru, tokenizer):
+    for step in steps_of(gru(tokenizer)):
+        assert len(step.char_nats) == len(QUERY.decode()) == step.score.chars
+        assert step.char_nats.sum() == step.score.nats
+        assert (step.char_nats > 0).all()
+
+
+def test_the_bytes_of_a_character_are_summed():
+    encoded = ByteTokenizer().encode("aß猫".encode())
+
+    chars = character_nats(encoded, np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), "aß猫".encode())
+
+    assert chars.tolist() == [1.0, 5.0, 15.0]
+
+
+def test_a_token_of_several_characters_is_spread_over_them(tokenizer):
+    encoded = tokenizer.encode(QUERY)
+    chars = character_nats(encoded, encoded.widths.astype(float), QUERY)
+
+    if encoded.extra_nats is None:  # a nat a byte: each character costs its bytes
+        assert chars == pytest.approx([len(c.encode()) for c in QUERY.decode()])
+
+
+def test_an_unknown_character_carries_its_own_bytes():
+    encoded = CharacterTokenizer("ab").encode("a猫".encode())
+
+    chars = character_nats(encoded, np.array([1.0, 1.0]), "a猫".encode())
+
+    assert chars == pytest.approx([1.0, 1.0 + 3 * np.log(256)])
+
+
+def test_an_empty_query_has_no_characters():
+    assert character_nats(ByteTokenizer().encode(b""), np.zeros(0), b"").tolist() == []
+
+
+def test_adaptation_stops_between_steps(gru):
+    seen, contender = [], gru(steps=50)
+    live = adapt_live(
+        contender.model,
+        contender.weights,
+        contender.tokenizer,
+        SUPPORT,
+        QUERY,
+        contender.inner,
+        should_stop=lambda: len(seen) == 2,
+    )
+    with pytest.raises(Stopped):
+        seen.extend(live)  # takes them one by one
+    assert len(seen) == 2
+
+
+@settings(deadline=None)
+@given(st.text(min_size=MIN_PASTE_BYTES, max_size=2000), st.floats(0.1, 0.9))
+def test_a_paste_is_cut_in_two_at_a_character(text, share):
+    support, query = cut_paste(text, share)
+
+    assert (support.decode() + query.decode()).encode() == text.encode(errors="replace")
+    assert support
+    assert query
+    size = len(support) + len(query)
+    assert abs(len(query) - share * size) <= 0.1 * size + 4
+
+
+def test_a_paste_is_cut_at_the_nearest_line_end():
+    lines = [f"line {i:03} of this text\n" for i in range(40)]
+
+    support, query = cut_paste("".join(lines), 0.25)
+
+    assert support.endswith(b"\n")
+    assert query.startswith(b"line 030")
+
+
+def test_a_paste_without_lines_near_the_place_is_cut_at_a_character():
+    support, query = cut_paste("\n" + "猫" * 200, 0.5)
+
+    assert abs(len(support) - len(query)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "message"),
+    [
+        ("short", 0.3, "text has 5 bytes, needs 256 for a support and a query set; paste more"),
+        ("", 0.3, "text has 0 bytes, needs 256 .*"),
+        ("x" * 500, 1.0, "the share of the query must be between 0 and 1, got 1.0"),
+    ],
+)
+def test_a_paste_that_cannot_be_cut_is_refused(text, share, message):
+    with pytest.raises(SplitError, match=message):
+        cut_paste(text, share)

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metalm.errors import ConfigError
+from metalm.evaluate.sampling import as_text, sample
+from metalm.learn.stopping import Stopped
+from metalm.text.tokenizers import CharacterTokenizer
+
+
+def sampled(contender, **settings):
+    settings = {"support": "Die Straße ".encode(), "prompt": b"der ", "num_bytes": 40, **settings}
+    return list(sample(contender.model, contender.weights, contender.tokenizer, **settings))
+
+
+def test_the_same_seed_gives_the_same_text(gru, tokenizer):
+    assert sampled(gru(tokenizer), seed=5) == sampled(gru(tokenizer), seed=5)
+    assert sampled(gru(tokenizer), seed=5) != sampled(gru(tokenizer), seed=6)
+
+
+def test_sampling_leaves_the_global_generator_alone(gru):
+    contender = gru()
+    state = torch.get_rng_state()
+    sampled(contender)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_temperature_zero_takes_the_likeliest_token_each_time(gru):
+    contender = gru()
+    pieces = sampled(contender, temperature=0.0)
+
+    stream = list("Die Straße der ".encode())
+    for piece in pieces:
+        logits, _ = contender.model(torch.tensor([stream]).T)
+        assert piece == bytes([int(logits[-1, 0].argmax())])
+        stream.extend(piece)
+    assert pieces == sampled(contender, temperature=0.0, seed=9)
+
+
+def test_a_low_temperature_comes_close_to_the_likeliest(gru):
+    assert sampled(gru(), temperature=1e-9) == sampled(gru(), temperature=0.0)
+
+
+def test_it_ends_with_the_token_that_reaches_the_bytes_asked_for(gru, tokenizer):
+    pieces = sampled(gru(tokenizer), num_bytes=30)
+
+    assert sum(map(len, pieces)) >= 30
+    assert sum(map(len, pieces[:-1])) < 30
+    assert sampled(gru(tokenizer), num_bytes=0) == []
+
+
+def test_unknown_is_never_drawn(gru):
+    contender = gru(CharacterTokenizer("ab"))
+    contender.weights["linear.bias"][contender.tokenizer.unknown_id] = 50.0
+
+    assert set(sampled(contender)) <= {b"a", b"b"}
+    assert set(sampled(contender, temperature=0.0)) <= {b"a", b"b"}
+
+
+def test_with_nothing_to_read_it_begins_as_after_a_line(gru, tokenizer):
+    contender = gru(tokenizer)
+
+    assert sampled(contender, support=b"", prompt=b"") == sampled(contender, support=b"", prompt=b"\n")
+
+
+def test_the_weights_that_are_handed_in_do_the_writing(gru):
+    contender = gru()
+    contender.weights["linear.bias"].fill_(0.0)
+    contender.weights["linear.bias"][ord("x")] = 100.0
+
+    assert b"".join(sampled(contender)) == b"x" * 40
+
+
+def test_a_long_support_is_read_in_one_stream(gru):
+    contender, text = gru(), bytes(i * 7 % 256 for i in range(2500))
+    whole = sampled(contender, support=text, prompt=b"")
+
+    assert whole == sampled(contender, support=text[:1500], prompt=text[1500:])
+
+
+def test_sampling_can_be_stopped(gru):
+    drawn = []
+    contender = gru()
+    with pytest.raises(Stopped):
+        drawn.extend(
+            sample(contender.model, contender.weights, contender.tokenizer, should_stop=lambda: True)
+        )
+
+
+def test_a_negative_temperature_is_refused(gru):
+    with pytest.raises(ConfigError, match="temperature must be 0 or more, got -1"):
+        sampled(gru(), temperature=-1)
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_text_comes_whole_however_its_bytes_are_cut(text):
+    data = text.encode(errors="replace")
+
+    assert "".join(as_text(bytes([byte]) for byte in data)) == data.decode()
+
+
+def test_bytes_that_are_no_text_are_replaced_and_a_cut_off_character_dropped():
+    assert "".join(as_text([b"a\xff", b"b", "猫".encode()[:2]])) == "a\N{REPLACEMENT CHARACTER}b"
