@@ -1,0 +1,133 @@
+"""One corpus: its figures, what it is made of, how it reads, and what can be done with it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import state, wording
+from metalm.dashboard.charts import texts
+from metalm.dashboard.components.chart import chart
+from metalm.errors import MetalmError
+from metalm.text.corpora import Corpus
+from metalm.text.statistics import Statistics
+
+
+def show(corpus: Corpus) -> None:
+    """The entry of `corpus` below the table."""
+    st.divider()
+    title, actions = st.columns([4, 2], vertical_alignment="bottom")
+    title.subheader(corpus.name, anchor=False)
+    with actions.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Rename", icon=":material/edit:"):
+            _rename(corpus)
+        if st.button("Delete", icon=":material/delete:"):
+            _delete(corpus)
+    _provenance(corpus)
+    with st.spinner("Reading the text once to describe it …"):
+        statistics = state.home().statistics(corpus.id)
+    _figures(corpus, statistics)
+    what = state.switch("Look at", ["Words", "Characters", "Preview"], "look")
+    {"Words": _words, "Characters": _characters, "Preview": _preview}[what](statistics)
+
+
+def _provenance(corpus: Corpus) -> None:
+    groups = " ".join(f":gray-badge[{key}: {value}]" for key, value in corpus.groups.items())
+    facts = {
+        "Language": corpus.language,
+        "Licence": corpus.licence,
+        "Source": corpus.source,
+        "Encoding of the file": corpus.encoding,
+    }
+    st.markdown(groups)
+    st.caption(" · ".join(f"{label}: {value}" for label, value in facts.items() if value))
+
+
+def _figures(corpus: Corpus, statistics: Statistics) -> None:
+    figures = {
+        "Size": (wording.size(corpus.bytes), f"{corpus.bytes:,} bytes of UTF-8"),
+        "Characters": (wording.count(corpus.chars), "Unicode code points"),
+        "Lines": (wording.count(corpus.lines), None),
+        "Alphabet": (wording.count(statistics.alphabet_size), "different characters"),
+        "xz": (f"{statistics.xz_bits_per_char:.2f} bits", "bits per character when xz packs the whole text"),
+    }
+    for column, (label, (value, help)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value, help=help, border=True)
+    scripts = " · ".join(f"{name} {share:.1%}" for name, share in list(statistics.scripts.items())[:6])
+    st.caption(f"Scripts: {scripts}")
+
+
+def _words(statistics: Statistics) -> None:
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown("**How frequent words are**")
+        chart(texts.zipf_plot(pd.DataFrame(statistics.zipf)), key="zipf", label="Zipf plot of the words")
+    with right:
+        st.markdown("**Most frequent words**")
+        st.dataframe(
+            pd.DataFrame(statistics.top_words, columns=["word", "times"]), hide_index=True, height=320
+        )
+
+
+def _characters(statistics: Statistics) -> None:
+    st.markdown("**Most frequent characters**")
+    table = pd.DataFrame(statistics.top_characters, columns=["character", "times"])
+    table.insert(1, "name", table["character"].map(_character_name))
+    table["share"] = table["times"] / statistics.chars
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "share": st.column_config.ProgressColumn(format="percent", max_value=float(table["share"].max()))
+        },
+    )
+
+
+def _character_name(character: str) -> str:
+    """`LATIN SMALL LETTER E` in lower case; control characters have no name, only a number."""
+    return unicodedata.name(character, f"U+{ord(character):04X}").lower()
+
+
+def _preview(statistics: Statistics) -> None:
+    for column, (place, piece) in zip(
+        st.columns(3),
+        {"Head": statistics.head, "Middle": statistics.middle, "Tail": statistics.tail}.items(),
+        strict=True,
+    ):
+        column.markdown(f"**{place}**")
+        column.code(piece, language=None, wrap_lines=True, height=360)
+
+
+@st.dialog("Rename corpus")
+def _rename(corpus: Corpus) -> None:
+    with st.form("rename corpus", border=False):
+        name = st.text_input("New name", corpus.name)
+        if not st.form_submit_button("Rename", type="primary"):
+            return
+    try:
+        renamed = state.home().rename_corpus(corpus.id, name.strip())
+    except MetalmError as error:
+        st.error(str(error))
+        return
+    state.notice(f"{corpus.name} is now {renamed.name}.")
+    state.choose("corpus", renamed.name)
+    st.rerun()
+
+
+@st.dialog("Delete corpus")
+def _delete(corpus: Corpus) -> None:
+    st.markdown(
+        f"**{corpus.name}** ({wording.size(corpus.bytes)}) is removed from this home, its text with it."
+    )
+    if not st.button("Delete for good", type="primary", icon=":material/delete:"):
+        return
+    try:
+        state.home().delete_corpus(corpus.id)
+    except MetalmError as error:
+        st.error(str(error))
+        return
+    state.notice(f"{corpus.name} is deleted.")
+    state.choose("corpus", None)
+    st.rerun()

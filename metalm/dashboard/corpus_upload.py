@@ -1,0 +1,183 @@
+"""Adding texts: files or a folder from the browser, or a path on this machine; a result for every file."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import streamlit as st
+
+from metalm.dashboard import state, wording
+from metalm.errors import MetalmError
+from metalm.home import Added
+from metalm.text.readers import SUFFIXES, TABLES, columns
+
+_STAGE = "upload.stage"
+_ROUND = "upload.round"
+_RESULTS = "upload.results"
+_ENCODINGS = [
+    "auto",
+    "utf-8",
+    "utf-16",
+    "cp1252",
+    "iso-8859-1",
+    "iso-8859-2",
+    "cp1251",
+    "koi8-r",
+    "gb18030",
+    "shift_jis",
+    "euc-kr",
+]
+_NO_COLUMN = "–"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that waits on disk, and how it shall be read."""
+
+    name: str
+    path: Path
+    text_column: str | None = None
+    group_column: str | None = None
+
+
+def show() -> None:
+    """The whole of adding texts."""
+    way = state.switch("From", ["Files", "A folder", "A path on this machine"], "from")
+    staged = _path() if way == "A path on this machine" else _uploads(way == "A folder")
+    if staged:
+        _options_and_add(staged)
+    _results()
+
+
+def _uploads(is_folder: bool) -> list[Staged]:
+    files = st.file_uploader(
+        "Texts",
+        type=sorted(suffix.lstrip(".") for suffix in SUFFIXES),
+        accept_multiple_files="directory" if is_folder else True,
+        key=f"upload.{is_folder}.{st.session_state.get(_ROUND, 0)}",
+        label_visibility="collapsed",
+    )
+    return [Staged(file.name, _on_disk(file)) for file in files]
+
+
+def _on_disk(file) -> Path:
+    """The upload as a file: it is moved out of memory at once, once."""
+    stage = st.session_state.setdefault(_STAGE, tempfile.TemporaryDirectory(prefix="metalm-upload-"))
+    # The browser names the path inside the chosen folder; only its harmless parts are kept.
+    inside = [part for part in PurePosixPath(file.name).parts if part not in ("/", "..", ".")]
+    path = Path(stage.name, file.file_id, *inside)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.getbuffer())
+    return path
+
+
+def _path() -> list[Staged]:
+    typed = st.text_input(
+        "File or folder on the machine that runs metalm", placeholder="/data/texts", key="upload.path"
+    )
+    if not typed.strip():
+        st.caption("Read in place and streamed, so it may be far larger than what a browser can send.")
+        return []
+    path = Path(typed.strip()).expanduser()
+    if not path.exists():
+        st.error(f"no file {str(path)!r} on this machine")
+        return []
+    return [Staged(path.name, path)]
+
+
+def _options_and_add(staged: list[Staged]) -> None:
+    left, middle, right = st.columns(3)
+    encoding = left.selectbox(
+        "Encoding",
+        _ENCODINGS,
+        key="upload.encoding",
+        accept_new_options=True,
+        help="auto detects it for each file",
+    )
+    licence = middle.text_input(
+        "Licence", key="upload.licence", placeholder="optional, for example CC-BY-4.0"
+    )
+    source = right.text_input(
+        "Source", key="upload.source", placeholder="optional, where the texts come from"
+    )
+    staged = [_with_columns(item) for item in staged]
+    if st.button(f"Add {wording.things(len(staged), 'file')}", type="primary", icon=":material/add:"):
+        _add(staged, encoding=encoding or "auto", licence=licence, source=source)
+
+
+def _with_columns(item: Staged) -> Staged:
+    """A table with the columns that the user chose for its text and its groups."""
+    if item.path.suffix.lower() not in TABLES:
+        return item
+    try:
+        found = columns(item.path)
+    except MetalmError as error:
+        st.warning(str(error))
+        return item
+    label, text, group = st.columns([2, 2, 2], vertical_alignment="bottom")
+    label.markdown(f"**{item.name}**  \n:gray[a table of {wording.things(len(found.names), 'column')}]")
+    text_column = text.selectbox(
+        "Text column", found.names, found.names.index(found.text), key=f"text.{item.path}"
+    )
+    others = [_NO_COLUMN, *(name for name in found.names if name != text_column)]
+    guess = others.index(found.group) if found.group in others else 0
+    group_column = group.selectbox(
+        "Group column",
+        others,
+        guess,
+        key=f"group.{item.path}",
+        help="each value can become a task of its own",
+    )
+    return Staged(item.name, item.path, text_column, None if group_column == _NO_COLUMN else group_column)
+
+
+def _add(staged: list[Staged], **options: str) -> None:
+    bar = st.progress(0.0)
+    results = []
+    for i, item in enumerate(staged):
+        bar.progress(i / len(staged), text=f"Reading {item.name} ({i + 1} of {len(staged)})")
+        try:
+            added = state.home().add_corpus(
+                item.path, text_column=item.text_column, group_column=item.group_column, **options
+            )
+        except MetalmError as error:
+            results.append({"file": item.name, "result": "not added", "what": str(error)})
+        else:
+            results += [_result(one) for one in added]
+    bar.empty()
+    _clear(results)
+    st.rerun()
+
+
+def _result(added: Added) -> dict[str, str]:
+    if added.corpus is None:
+        return {"file": added.name, "result": "not added", "what": str(added.error)}
+    corpus = added.corpus
+    sizes = f"{wording.size(corpus.bytes)}, {wording.count(corpus.chars)} characters"
+    told = f"{corpus.name}: {sizes}, read as {corpus.encoding}"
+    return {"file": added.name, "result": "added" if added.is_new else "already there", "what": told}
+
+
+def _clear(results: list[dict[str, str]]) -> None:
+    """Show `results` from now on, and begin anew with an empty uploader."""
+    st.session_state[_RESULTS] = results
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    stage = st.session_state.pop(_STAGE, None)
+    if stage is not None:
+        stage.cleanup()
+
+
+def _results() -> None:
+    results = st.session_state.get(_RESULTS, [])
+    if not results:
+        return
+    failed = sum(result["result"] == "not added" for result in results)
+    done = len(results) - failed
+    if failed:
+        st.warning(f"{wording.things(done, 'file')} read, {failed} not added. The reason stands beside each.")
+    else:
+        st.success(f"{wording.things(done, 'file')} read. They are on the page All corpora now.")
+    st.dataframe(results, hide_index=True, column_config={"what": st.column_config.TextColumn(width="large")})

@@ -1,0 +1,93 @@
+"""The overview's figures: the machine, the counts, what runs, what came last."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metalm.dashboard import contents, empty, queue_list, state, wording
+from metalm.dashboard.train_watch import ACTIVE
+from metalm.jobs.resources import threads_beside_the_app
+from metalm.store.runs import Run
+
+_LATEST = 6
+
+
+def counts(runs: list[Run]) -> None:
+    """How much there is of everything, and on what it runs."""
+    home = state.home()
+    corpora = home.corpora()
+    finished = sum(run.status == "finished" for run in runs)
+    figures = {
+        "Corpora": (wording.count(len(corpora)), wording.size(sum(corpus.bytes for corpus in corpora))),
+        "Splits": (wording.count(len(home.splits())), "frozen"),
+        "Runs": (wording.count(len(runs)), f"{finished} finished"),
+        "Device": device(),
+    }
+    for column, (label, (value, told)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value, told, delta_color="off", delta_arrow="off", border=True)
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def device() -> tuple[str, str]:
+    """What `auto` trains on, and with how many threads beside the app."""
+    # Here, not above: torch takes seconds to come in.
+    from metalm.model.device import describe, pick_device
+
+    found = describe(pick_device("auto"))
+    threads = wording.things(threads_beside_the_app(), "thread")
+    return found.kind.upper(), f"{found.name}, {wording.size(found.memory_bytes)}, {threads}"
+
+
+@st.fragment(run_every=3)
+def live() -> None:
+    """Running and waiting work, and the latest runs."""
+    runs = state.home().runs()
+    if not runs:
+        return
+    active = [run for run in runs if run.status in ACTIVE]
+    st.markdown("#### Now")
+    if not active:
+        empty.nothing(
+            "Nothing runs.",
+            "A new run needs a split, an algorithm and a few minutes.",
+            page="Train",
+            label="Set up a run",
+        )
+    for run in active:
+        _active(run)
+    queue_list.evaluations(runs)
+    latest = [run for run in runs if run.status not in ACTIVE][:_LATEST]
+    if latest:
+        st.markdown("#### Latest runs")
+        _latest(latest)
+
+
+def _active(run: Run) -> None:
+    with st.container(border=True):
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        left.markdown(f"**{run.name}** {wording.status_badge(run.status)} :gray[{run.algorithm}]")
+        with right:
+            contents.link("Train", "Watch", view="Watch", watch=run.name)
+        told = "waiting in the queue"
+        if run.status == "running":
+            best = f" · {wording.number(run.best_value)} bits per byte" if run.best_value is not None else ""
+            told = (
+                f"outer step {wording.count(run.step)} · {wording.eta(run.seconds, run.progress)} to go{best}"
+            )
+        st.progress(min(1.0, run.progress or 0.0), text=told)
+
+
+def _latest(runs: list[Run]) -> None:
+    splits = {split.id: split.name for split in state.home().splits()}
+    for row in range(0, len(runs), 3):
+        for column, run in zip(st.columns(3), runs[row : row + 3], strict=False):
+            with column.container(border=True, height="stretch"):
+                st.markdown(f"**{run.name}** {wording.status_badge(run.status)}")
+                st.metric("bits per byte after adaptation", wording.number(run.best_value))
+                st.caption(
+                    f"{run.algorithm} on {splits.get(run.split_id, 'a foreign split')} · "
+                    f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"
+                )
+                if run.error:
+                    st.error(run.error)
+                contents.link("Runs", "Open", runs=run.name)

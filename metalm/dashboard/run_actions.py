@@ -1,0 +1,152 @@
+"""What can be done with the selected runs: stop, resume, extend, clone, change, archive, delete, export."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import streamlit as st
+
+from metalm.config import run_config
+from metalm.dashboard import contents, run_evaluate, state, train_settings, wording
+from metalm.dashboard.train_watch import ACTIVE
+from metalm.errors import MetalmError
+from metalm.store.runs import Run
+
+
+def show(runs: list[Run]) -> None:
+    """A row of buttons for one run or several; each is there when all of them allow it."""
+    jobs, home = state.jobs(), state.home()
+    told = runs[0].name if len(runs) == 1 else wording.things(len(runs), "run")
+    st.subheader(told, anchor=False)
+    with st.container(horizontal=True):
+        contents.link("Compare", "Compare", runs=[run.name for run in runs])
+        if any(run.status in ACTIVE for run in runs):
+            active = [run for run in runs if run.status in ACTIVE]
+            _button("Stop", "stop", lambda: _each(active, jobs.stop, "stopping"))
+        elif all(home.resumable(run) for run in runs):
+            _button("Resume", "play_arrow", lambda: _each(runs, jobs.resume, "in the queue"))
+        if all(run.status in ("finished", "stopped") for run in runs):
+            _button("Evaluate", "analytics", lambda: run_evaluate.ask(runs))
+        if len(runs) == 1:
+            _for_one(runs[0])
+        if all(run.status not in ACTIVE for run in runs):
+            _for_idle(runs)
+
+
+def _for_one(run: Run) -> None:
+    _button("Edit", "edit", lambda: _edit(run))
+    if st.button("Clone", icon=":material/content_copy:", on_click=_prepare_clone, args=(run,)):
+        st.switch_page(contents.PAGES["Train"].file)
+    if run.status == "finished":
+        _button("Extend", "more_time", lambda: _extend(run))
+    if run.status == "finished":
+        st.download_button(
+            "Export",
+            lambda: bundle(run),
+            f"{run.name}.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/download:",
+            help="A run bundle: settings, split, weights, curves, results.",
+        )
+
+
+def _for_idle(runs: list[Run]) -> None:
+    is_archived = all(run.archived for run in runs)
+    label, icon = ("Bring back", "unarchive") if is_archived else ("Archive", "archive")
+    done = "back in the list" if is_archived else "archived"
+    _button(label, icon, lambda: _each(runs, lambda id: state.home().archive_run(id, not is_archived), done))
+    _button("Delete", "delete", lambda: _delete(runs))
+
+
+def _button(label: str, icon: str, action: Callable[[], None]) -> None:
+    if st.button(label, icon=f":material/{icon}:", key=f"run.{label}"):
+        action()
+
+
+def _each(runs: list[Run], action: Callable[[str], object], done: str) -> None:
+    """The action on every run; one that fails is told and does not keep the others from it."""
+    for run in runs:
+        try:
+            action(run.id)
+        except MetalmError as error:
+            state.notice(str(error), "error")
+        else:
+            state.notice(f"{run.name}: {done}.")
+    st.rerun()
+
+
+def _prepare_clone(run: Run) -> None:
+    """Make the Train page show the run's settings."""
+    config = run_config(run.config)
+    parent = state.home().run(run.parent).name if run.parent else None
+    split = state.home().split(run.split_id).name
+    chosen = {**train_settings.choices_of(config), "init": parent, "split": split, "view": None}
+    state.choose_all(chosen)
+
+
+def bundle(run: Run) -> bytes:
+    """The run's bundle as a zip file."""
+    packed = BytesIO()
+    with tempfile.TemporaryDirectory(prefix="metalm-export-") as folder:
+        path = state.home().export_run(run.id, Path(folder) / "bundle")
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(path.rglob("*")):
+                archive.write(file, Path(run.name.replace("/", "-")) / file.relative_to(path))
+    return packed.getvalue()
+
+
+@st.dialog("Edit run")
+def _edit(run: Run) -> None:
+    with st.form("edit run", border=False):
+        name = st.text_input("Name", run.name)
+        known = sorted({tag for other in state.home().runs() for tag in other.tags} | set(run.tags))
+        tags = st.multiselect(
+            "Tags", known, list(run.tags), accept_new_options=True, placeholder="choose or type a new one"
+        )
+        notes = st.text_area("Notes", run.notes, help="Markdown is shown as such.")
+        if not st.form_submit_button("Save", type="primary"):
+            return
+    home = state.home()
+    try:
+        if name.strip() != run.name:
+            home.rename_run(run.id, name.strip())
+        home.set_tags(run.id, tags)
+        home.set_notes(run.id, notes)
+    except MetalmError as error:
+        st.error(str(error))
+        return
+    state.choose("runs", [home.run(run.id).name])
+    st.rerun()
+
+
+@st.dialog("Extend run")
+def _extend(run: Run) -> None:
+    budget = run_config(run.config).budget
+    st.markdown(
+        f"**{run.name}** had {wording.count(budget.amount)} {budget.unit}. "
+        "It goes on with the state of its optimiser."
+    )
+    with st.form("extend run", border=False):
+        amount = st.number_input(
+            f"More {budget.unit}", min_value=0.01, value=float(budget.amount), format="%g"
+        )
+        if not st.form_submit_button("Extend", type="primary"):
+            return
+    _each([run], lambda id: state.jobs().extend(id, amount), "in the queue")
+
+
+@st.dialog("Delete runs")
+def _delete(runs: list[Run]) -> None:
+    st.markdown("These are removed for good, with weights, curves and results:")
+    st.markdown(
+        "\n".join(
+            f"- **{run.name}** :gray[{run.algorithm}, {wording.count(run.step)} outer steps]" for run in runs
+        )
+    )
+    if st.button(f"Delete {wording.things(len(runs), 'run')}", type="primary", icon=":material/delete:"):
+        _each(runs, state.home().delete_run, "deleted")

@@ -1,0 +1,52 @@
+"""Taking a run bundle in: a zip file from the browser, or a directory on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import streamlit as st
+
+from metalm.dashboard import state
+from metalm.errors import BundleError, MetalmError
+
+
+def show() -> None:
+    """Both ways to import."""
+    st.markdown(
+        "A run bundle holds a run's settings, split, weights, curves and results: what **Export** gives."
+    )
+    left, right = st.columns(2, gap="large")
+    with left, st.form("import zip"):
+        upload = st.file_uploader("Bundle as a zip file", type="zip")
+        if st.form_submit_button("Import", type="primary") and upload is not None:
+            _take(lambda: _import_zip(upload))
+    with right, st.form("import directory"):
+        typed = st.text_input("Directory on the machine that runs metalm", placeholder="/data/my-run")
+        if st.form_submit_button("Import", type="primary") and typed.strip():
+            _take(lambda: state.home().import_run(Path(typed.strip()).expanduser()))
+
+
+def _import_zip(upload):
+    with tempfile.TemporaryDirectory(prefix="metalm-import-") as folder:
+        try:
+            with zipfile.ZipFile(upload) as archive:
+                archive.extractall(folder)
+        except zipfile.BadZipFile as error:
+            raise BundleError(f"{upload.name} must be a zip file, got {error}") from error
+        found = sorted(Path(folder).rglob("run.json"))
+        if not found:
+            raise BundleError(f"no run.json in {upload.name}")
+        return state.home().import_run(found[0].parent)
+
+
+def _take(bring_in) -> None:
+    try:
+        run = bring_in()
+    except MetalmError as error:
+        st.error(str(error))
+        return
+    state.notice(f"{run.name} is imported.")
+    state.choose_all({"view": None, "runs": [run.name]})
+    st.rerun()

@@ -1,0 +1,88 @@
+"""What is shown of the selected runs: one in full, several as a row of actions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pandas as pd
+import streamlit as st
+
+from metalm.config import RunConfig, run_config
+from metalm.dashboard import run_actions, run_results, state, train_watch, wording
+from metalm.dashboard.charts.curves import CurveView
+from metalm.dashboard.train_settings import every_setting
+from metalm.errors import NotFoundError
+from metalm.operations.training import command_line
+from metalm.store.runs import Run
+
+_LOOKS = ["Curves", "Results", "Settings", "Machine", "Log"]
+
+
+def show(runs: list[Run]) -> None:
+    """The panel below the table."""
+    if not runs:
+        st.caption("Select a run to see and change it, or several to act on all of them.")
+        return
+    st.divider()
+    run_actions.show(runs)
+    if len(runs) > 1:
+        return
+    run = runs[0]
+    _labels(run)
+    look = state.switch("Look at", _LOOKS, "look")
+    if look in ("Curves", "Machine", "Log"):
+        train_watch.panel(run, look, CurveView())
+    elif look == "Results":
+        run_results.show(run)
+    else:
+        _settings(run)
+
+
+def _labels(run: Run) -> None:
+    tags = " ".join(f":gray-badge[{tag}]" for tag in run.tags)
+    archived = ":gray-badge[archived]" if run.archived else ""
+    if tags or archived:
+        st.markdown(f"{tags} {archived}")
+    if run.notes:
+        st.markdown(run.notes)
+
+
+def _settings(run: Run) -> None:
+    """Every setting, those that differ from the defaults first, and how to launch the same again."""
+    config = run_config(run.config)
+    plain = RunConfig(algorithm=type(config.algorithm)())
+    defaults = {key: value for key, value, *_ in every_setting(plain)}
+    rows = [
+        {
+            "setting": key,
+            "value": json.dumps(value),
+            "changed": value != defaults[key],
+            "what it is": f.metadata["help"],
+        }
+        for key, value, f, _ in every_setting(config)
+    ]
+    table = pd.DataFrame(rows).sort_values("changed", ascending=False, kind="stable")
+    st.dataframe(table, hide_index=True, height=38 + 35 * min(len(table), 16), alt="Settings of the run")
+    facts = {
+        "split": _split_name(run),
+        "device": run.device,
+        "code": run.code_version,
+        "created": run.created_at.strftime("%Y-%m-%d %H:%M"),
+        "texts seen, ancestors' too": wording.count(len(run.seen)),
+    }
+    st.caption(" · ".join(f"{name}: {value}" for name, value in facts.items() if value))
+    if run.adaptation:
+        st.markdown("**Adaptation, tuned on meta-validation at the end of the run**")
+        st.json(run.adaptation, expanded=False)
+    st.markdown("**The same on the command line**")
+    parent = state.home().run(run.parent).name if run.parent else ""
+    plain = dataclasses.replace(config, init=None)
+    st.code(command_line(plain, _split_name(run), init=parent), language="bash", wrap_lines=True)
+
+
+def _split_name(run: Run) -> str:
+    try:
+        return state.home().split(run.split_id).name
+    except NotFoundError:
+        return run.split_id

@@ -1,0 +1,134 @@
+"""The table of runs: filter, sort, select; as CSV too."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import empty, state, wording
+from metalm.store.runs import Run
+from metalm.text.splits import Split
+
+_STATUSES = list(wording.STATUS_COLOURS)
+_MAX_ROWS_SHOWN = 12
+
+
+def show() -> list[Run]:
+    """The filters and the table; the selected runs, which stand in the URL by their names."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = state.text(
+            "Search", "search", placeholder="name, tag, algorithm, split …", width=320
+        ).casefold()
+        statuses = state.select_many("Status", _STATUSES, "status", placeholder="any", width=260)
+        archived = state.flag("Archived too", "archived")
+    runs = state.home().runs(archived=archived)
+    if not runs:
+        empty.nothing(
+            "No run yet.",
+            "A run learns slow weights from a split. Set one up, or import one.",
+            page="Train",
+            label="Set up a run",
+        )
+        return []
+    splits = {split.id: split for split in state.home().splits()}
+    table = run_table(runs, splits)
+    keep = [
+        _matches(run, row, wanted, statuses) for run, row in zip(runs, table.to_dict("records"), strict=True)
+    ]
+    runs, table = [run for run, kept in zip(runs, keep, strict=True) if kept], table[keep]
+    if not runs:
+        empty.nothing(
+            "No run matches the filter.", "Search for a part of a name or a tag, or allow every status."
+        )
+        return []
+    chosen = _selected(runs, table)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(
+            f"{wording.things(len(runs), 'run')} · {len(chosen)} selected. Click a column's head to sort.",
+            width="content",
+        )
+        st.download_button(
+            "CSV",
+            lambda: csv(runs, splits),
+            "runs.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    return chosen
+
+
+def _selected(runs: list[Run], table: pd.DataFrame) -> list[Run]:
+    names = [run.name for run in runs]
+    rows = [names.index(name) for name in state.choices("runs") if name in names]
+    # Rows are selected by their place: other runs in the table make another widget, or the selection slips.
+    picked = st.dataframe(
+        table,
+        key=f"runs.{hash(tuple(names))}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": rows}},
+        height=38 + 35 * min(len(table), _MAX_ROWS_SHOWN),
+        column_config=_COLUMNS,
+        alt="Runs",
+    )
+    chosen = [runs[row] for row in picked.selection.rows if row < len(runs)]
+    state.choose("runs", [run.name for run in chosen])
+    return chosen
+
+
+_COLUMNS = {
+    "run": st.column_config.TextColumn(pinned=True, width="medium"),
+    "tags": st.column_config.ListColumn(),
+    "progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
+    "bits per byte": st.column_config.NumberColumn(
+        format="%.3f", help="the best on meta-validation tasks, after adaptation: less is better"
+    ),
+    "outer steps": st.column_config.NumberColumn(format="localized"),
+    "tokens": st.column_config.NumberColumn(format="compact", help="tokens trained on"),
+    "created": st.column_config.DatetimeColumn(format="distance"),
+}
+
+
+def run_table(runs: list[Run], splits: dict[str, Split]) -> pd.DataFrame:
+    """A row a run, in the order of `runs`."""
+    names = {run.id: run.name for run in runs}
+    return pd.DataFrame(
+        {
+            "run": [run.name for run in runs],
+            "status": [run.status for run in runs],
+            "progress": [run.progress or 0.0 for run in runs],
+            "bits per byte": pd.array([run.best_value for run in runs], dtype="Float64"),
+            "algorithm": [run.algorithm for run in runs],
+            "split": [splits[run.split_id].name if run.split_id in splits else "" for run in runs],
+            "network": [_network(run) for run in runs],
+            "seed": [run.seed for run in runs],
+            "outer steps": [run.step for run in runs],
+            "tokens": [run.tokens for run in runs],
+            "time": [wording.duration(run.seconds) for run in runs],
+            "warm start": [names.get(run.parent, "another run") if run.parent else "" for run in runs],
+            "tags": [list(run.tags) for run in runs],
+            "notes": [run.notes for run in runs],
+            "created": [run.created_at for run in runs],
+        }
+    )
+
+
+def _network(run: Run) -> str:
+    model = run.config["model"]
+    layers = f" × {model['layers']}" if model["layers"] > 1 else ""
+    return f"GRU {model['hidden']}{layers}"
+
+
+def _matches(run: Run, row: dict, wanted: str, statuses: list[str]) -> bool:
+    words = " ".join([run.name, run.algorithm, row["split"], row["network"], run.notes, *run.tags]).casefold()
+    return wanted in words and (not statuses or run.status in statuses)
+
+
+def csv(runs: list[Run], splits: dict[str, Split]) -> str:
+    """The table with every setting of each run, for a spreadsheet."""
+    table = run_table(runs, splits).assign(seconds=[run.seconds for run in runs], id=[run.id for run in runs])
+    table["tags"] = [", ".join(run.tags) for run in runs]
+    settings = pd.json_normalize([run.config for run in runs])
+    return table.join(settings, rsuffix=" (setting)").to_csv(index=False)

@@ -1,0 +1,79 @@
+"""The leakage audit of a split: who shares text with whom, worst first."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import state, wording
+from metalm.dashboard.charts.matrices import leakage_heatmap
+from metalm.dashboard.components.chart import chart
+from metalm.errors import MetalmError
+from metalm.text.audit import Audit
+from metalm.text.splits import Split
+
+_WORST = 24  # tasks in the heat map: those with the largest shares
+_KINDS = {"lines": "identical lines", "13-grams": "runs of 13 words"}
+
+
+def show(split: Split) -> None:
+    """The audit of `split`: made when asked for, then remembered."""
+    st.markdown(
+        "Text that stands in two roles, or in both sets of one task, flatters the results. "
+        ":gray[The audit warns; it forbids nothing.]"
+    )
+    with st.spinner("Comparing all texts; the first time this takes a while …"):
+        try:
+            audit = state.home().audit(split.name)
+        except MetalmError as error:
+            st.error(str(error))
+            return
+    kind = state.switch("Compare", list(_KINDS), "leak", format_func=_KINDS.get)
+    rows = audit.rows[audit.rows["kind"] == kind]
+    if audit.every > 1:
+        st.caption(f"The split is large: one unit in {audit.every} was compared.")
+    if rows.empty:
+        st.success(f"No {_KINDS[kind]} are shared.")
+        return
+    worst = rows.iloc[0]
+    where = (
+        "its own query set"
+        if worst["left"] == worst["right"]
+        else f"{worst['right']} ({worst['right_role']})"
+    )
+    st.warning(
+        f"{wording.things(len(rows), 'pair')} share {_KINDS[kind]}. Worst: {worst['share']:.1%} of {where} "
+        f"also in {worst['left']} ({worst['left_role']})."
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        chart(leakage_heatmap(_shares(audit, kind, rows)), key=f"leak.{kind}", label=f"Shared {_KINDS[kind]}")
+    with right:
+        _table(rows)
+
+
+def _shares(audit: Audit, kind: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The worst tasks against each other: left, right, share, shared."""
+    names = list(
+        dict.fromkeys([name for pair in zip(rows["left"], rows["right"], strict=True) for name in pair])
+    )
+    names = names[:_WORST]
+    matrix = audit.tasks[kind].loc[names, names]
+    # The audit tells the share of the right text; the heat map reads "so much of the left".
+    cells = matrix.T.rename_axis("left").rename_axis("right", axis=1).stack().rename("share").reset_index()
+    counts = rows.set_index(["right", "left"])["shared"].rename_axis(["left", "right"])
+    return cells.join(counts, on=["left", "right"]).fillna({"shared": 0})
+
+
+def _table(rows: pd.DataFrame) -> None:
+    st.dataframe(
+        rows[["share", "shared", "left", "left_role", "right", "right_role", "example"]],
+        hide_index=True,
+        height=500,
+        column_config={
+            "share": st.column_config.NumberColumn("share of the right", format="percent"),
+            "left_role": "left's role",
+            "right_role": "right's role",
+        },
+        alt="Pairs of tasks that share text, worst first",
+    )

@@ -1,0 +1,158 @@
+"""The one door to what a session remembers, to the address bar, and to the home and the queue of the process.
+
+A choice has a short name, such as `split`. It lives in the URL, so that a page can be shared, and in the
+session's memory, so that it is still there after a visit to another page; the URL wins. Streamlit's `bind` is
+not used: it refuses `st.switch_page`, and drops a choice that two pages share on the way between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from metalm.home import Home
+from metalm.jobs import service
+from metalm.jobs.manager import JobManager
+from metalm.text.tasks import Task
+
+_MEMORY = "chosen."
+_WIDGET = "widget."
+_NOTICES = "notices"
+
+
+def home() -> Home:
+    """The open home. Raises HomeError when the process has none."""
+    return service.current().home
+
+
+def jobs() -> JobManager:
+    """The queue of the open home."""
+    return service.current().jobs
+
+
+def tasks(corpus_ids: tuple[str, ...], by: str, chunk_bytes: int) -> list[Task]:
+    """The tasks that corpora give, cut as asked; remembered, because chunks are looked up in the texts."""
+    return _tasks(str(home().path), corpus_ids, by, chunk_bytes)
+
+
+@st.cache_data(max_entries=50, show_spinner="Cutting texts into tasks …")
+def _tasks(
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes
+    corpus_ids: tuple[str, ...],
+    by: str,
+    chunk_bytes: int,
+) -> list[Task]:
+    return home().tasks(
+        by=by, corpora=list(corpus_ids), **({"chunk_bytes": chunk_bytes} if chunk_bytes else {})
+    )
+
+
+def choices(name: str) -> list[str]:
+    """All values chosen under `name`, oldest first; empty when there is none."""
+    return st.query_params.get_all(name) or list(st.session_state.get(_MEMORY + name, ()))
+
+
+def choice(name: str, default: str | None = None) -> str | None:
+    """The value chosen under `name`."""
+    values = choices(name)
+    return values[-1] if values else default
+
+
+def choose(name: str, values: str | Iterable[str] | None) -> None:
+    """Remember a choice, here and in the URL. None or nothing forgets it."""
+    chosen = [values] if isinstance(values, str) else list(values or ())
+    if chosen == choices(name) == st.query_params.get_all(name):
+        return
+    st.session_state[_MEMORY + name] = chosen
+    if chosen:
+        st.query_params[name] = chosen
+    elif name in st.query_params:
+        del st.query_params[name]
+
+
+def choose_all(values: dict[str, str | Iterable[str] | None]) -> None:
+    """Several choices at once: made for a button's `on_click`."""
+    for name, value in values.items():
+        choose(name, value)
+
+
+def select(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str | None:
+    """A select box whose choice stands in the URL. `index=None` allows no choice."""
+    value = _one_of(st.selectbox, label, options, name, kwargs.pop("index", 0), kwargs)
+    choose(name, value)
+    return value
+
+
+def switch(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str:
+    """Segmented buttons whose choice stands in the URL; one is always on, the first by default."""
+    kwargs = {"required": True, "label_visibility": "collapsed", **kwargs}
+    value = _one_of(st.segmented_control, label, options, name, 0, kwargs)
+    publish(name, value, options[0])
+    return value
+
+
+def _one_of(
+    widget: Callable, label: str, options: Sequence[str], name: str, index: int | None, kwargs: dict
+) -> Any:
+    options = list(options)
+    default = options[index] if index is not None and options else None
+    current = choice(name)
+    key = _WIDGET + name
+    # The URL is the truth: the widget is told its value at every run, and tells of a change by its callback.
+    st.session_state[key] = current if current in options else default
+    return widget(label, options, key=key, on_change=_adopt, args=(name,), **kwargs)
+
+
+def select_many(label: str, options: Sequence[str], name: str, **kwargs: Any) -> list[str]:
+    """A multiple choice that stands in the URL."""
+    key = _WIDGET + name
+    st.session_state[key] = [value for value in choices(name) if value in options]
+    values = st.multiselect(label, list(options), key=key, on_change=_adopt, args=(name,), **kwargs)
+    choose(name, values)
+    return values
+
+
+def text(label: str, name: str, **kwargs: Any) -> str:
+    """A line of text that stands in the URL: a search, a filter."""
+    key = _WIDGET + name
+    st.session_state[key] = choice(name, "")
+    value = st.text_input(label, key=key, on_change=_adopt, args=(name,), **kwargs)
+    publish(name, value, "")
+    return value
+
+
+def flag(label: str, name: str, **kwargs: Any) -> bool:
+    """A toggle that stands in the URL when it is on."""
+    key = _WIDGET + name
+    st.session_state[key] = choice(name) == "yes"
+    value = st.toggle(label, key=key, on_change=_adopt, args=(name,), **kwargs)
+    choose(name, "yes" if value else None)
+    return value
+
+
+def publish(name: str, value: str | None, default: str | None) -> None:
+    """Keep a choice; a default needs no place in the URL."""
+    choose(name, None if value == default else value)
+
+
+def _adopt(name: str) -> None:
+    value = st.session_state[_WIDGET + name]
+    if isinstance(value, bool):
+        value = "yes" if value else None
+    choose(name, value)
+
+
+def notice(text: str, kind: str = "success") -> None:
+    """A message for the next rerun: what a dialog or a callback did. kind: success or error."""
+    st.session_state.setdefault(_NOTICES, []).append((kind, text))
+
+
+def show_notices() -> None:
+    """Show, once, what was left by `notice`."""
+    for kind, message in st.session_state.pop(_NOTICES, []):
+        if kind == "error":
+            st.error(message)
+        else:
+            st.toast(message)

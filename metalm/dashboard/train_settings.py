@@ -1,0 +1,152 @@
+"""Every setting of a run as a widget, made from `RunConfig.keys()`: name, one line of help, range.
+
+A setting that differs from its default stands in the URL under the very key that `--set` takes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import streamlit as st
+
+from metalm.config import ALGORITHMS, PRESETS, RunConfig
+from metalm.dashboard import state
+from metalm.errors import ConfigError
+
+_GROUPS = {
+    "inner": "Inner loop",
+    "optimizer": "Outer loop",
+    "drawing": "Meta-batch",
+    "validation": "Meta-validation",
+    "model": "Network",
+    "tokenizer": "Tokenizer",
+}
+# Set beside the split and the algorithm, not among the details.
+ESSENTIAL = ("budget.amount", "budget.unit", "seed", "device")
+_COLUMNS = 3
+
+
+def base_config(algorithm: str, preset: str, parent: RunConfig | None = None) -> RunConfig:
+    """The defaults of an algorithm and a preset; a warm start takes network and tokenizer from its parent."""
+    taken = (
+        {"model": PRESETS[preset]}
+        if parent is None
+        else {"model": parent.model, "tokenizer": parent.tokenizer}
+    )
+    return RunConfig(algorithm=ALGORITHMS[algorithm](), **taken)
+
+
+def every_setting(config: RunConfig) -> list[tuple[str, Any, Any, Any]]:
+    """(dotted key, value, field, type) of every setting of a config."""
+    return list(config.keys())
+
+
+def changed_settings(base: RunConfig) -> dict[str, str]:
+    """What the URL asks to differ from `base`: dotted key -> text. What fits no setting is left out."""
+    changed = {}
+    for key, *_ in every_setting(base):
+        typed = state.choice(key)
+        if typed is None:
+            continue
+        try:
+            base.with_settings({key: typed})
+        except ConfigError as error:
+            st.warning(f"Ignored from the address: {error}")
+            state.choose(key, None)
+        else:
+            changed[key] = typed
+    return changed
+
+
+def choices_of(config: RunConfig) -> dict[str, str | None]:
+    """What to choose so that the Train page shows this config: made for cloning a run."""
+    preset = next((name for name, model in PRESETS.items() if model == config.model), "small")
+    base = base_config(config.algorithm.name, preset)
+    defaults = {key: value for key, value, *_ in every_setting(base)}
+    chosen: dict[str, str | None] = dict.fromkeys(every_key())
+    chosen |= {key: _typed(value) for key, value, *_ in every_setting(config) if value != defaults[key]}
+    return {**chosen, "algorithm": config.algorithm.name, "preset": preset, "init": config.init}
+
+
+def every_key() -> set[str]:
+    """The keys of all settings of all algorithms."""
+    return {key for name in ALGORITHMS for key, *_ in every_setting(base_config(name, "small"))}
+
+
+def essentials(base: RunConfig) -> None:
+    """Budget, seed and device, side by side."""
+    settings = {key: (default, f, kind) for key, default, f, kind in every_setting(base)}
+    for column, key in zip(st.columns(len(ESSENTIAL)), ESSENTIAL, strict=True):
+        with column:
+            setting(key, *settings[key])
+
+
+def details(base: RunConfig) -> None:
+    """All other settings, a block for each part of the config."""
+    sections: dict[str, list] = {}
+    for key, default, f, kind in every_setting(base):
+        if key not in ESSENTIAL:
+            sections.setdefault(key.partition(".")[0], []).append((key, default, f, kind))
+    order = [base.algorithm.section, *_GROUPS]
+    for section in sorted(sections, key=order.index):
+        st.markdown(f"**{_GROUPS.get(section, base.algorithm.name.capitalize())}**")
+        columns = st.columns(_COLUMNS)
+        for i, item in enumerate(sections[section]):
+            with columns[i % _COLUMNS]:
+                setting(*item)
+
+
+def setting(key: str, default: Any, f: Any, kind: Any) -> None:
+    """One setting as the widget that fits its type; a change goes into the URL."""
+    name = key.partition(".")[2] or key
+    label = f"**{name.replace('_', ' ')}** · :gray[{f.metadata['help']}]"
+    typed = state.choice(key)
+    widget_key = f"setting.{key}"
+    st.session_state[widget_key] = default if typed is None else _parsed(typed, kind)
+    kwargs = {"key": widget_key, "on_change": _adopt, "args": (key, default)}
+    if kind is bool:
+        st.toggle(label, **kwargs)
+    elif kind in (int, float):
+        low, high = f.metadata["at_least"], f.metadata["at_most"]
+        limits = {
+            "min_value": None if low is None else kind(low),
+            "max_value": None if high is None else kind(high),
+        }
+        step, shape = (1, "%d") if kind is int else (_step(default), "%g")
+        st.number_input(label, step=step, format=shape, **limits, **kwargs)
+    else:
+        st.selectbox(label, get_args(kind), **kwargs)
+
+
+def _adopt(key: str, default: Any) -> None:
+    value = st.session_state[f"setting.{key}"]
+    state.choose(key, None if value == default or value is None else _typed(value))
+
+
+def _typed(value: Any) -> str:
+    """A value as one types it behind `--set key=`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (
+        f"{value:g}"
+        if isinstance(value, float) and f"{value:g}" and float(f"{value:g}") == value
+        else str(value)
+    )
+
+
+def _parsed(typed: str, kind: Any) -> Any:
+    if kind is bool:
+        return typed.lower() in ("true", "yes", "1")
+    return kind(typed) if kind in (int, float) else typed
+
+
+def _step(default: float) -> float:
+    """A step of a tenth of the default's power of ten: 0.5 -> 0.1, 0.003 -> 0.001."""
+    if default == 0:
+        return 0.1
+    return float(f"1e{int(f'{default:e}'.partition('e')[2])}")
+
+
+def reset() -> None:
+    """Forget every changed setting: made for a button's `on_click`."""
+    state.choose_all(dict.fromkeys(every_key()))

@@ -1,0 +1,168 @@
+"""A run while it trains: how far, how fast, how well, what it takes from the machine, what it says."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import empty, palette, state, wording
+from metalm.dashboard.charts.curves import CurveView, learning_curves
+from metalm.dashboard.charts.resources import RESOURCES, resource_curves
+from metalm.dashboard.components.chart import chart
+from metalm.errors import MetalmError
+from metalm.evaluate.statistics import UNITS
+from metalm.store.runs import Run
+
+ACTIVE = ("running", "queued")
+_PARTS = ("support", "query", "validation")
+_LOOKS = ["Curves", "Machine", "Log"]
+
+
+def show() -> None:
+    """Choose a run and watch it."""
+    runs = state.home().runs()
+    if not runs:
+        empty.nothing(
+            "No run yet.", "Launch one, and its curves grow here.", page="Train", label="Set up a run"
+        )
+        return
+    runs = sorted(runs, key=lambda run: run.status not in ACTIVE)
+    names = {run.name: f"{run.name} · {run.status}" for run in runs}
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        name = state.select("Run", list(names), "watch", format_func=names.get)
+    with right:
+        look = state.switch("Look at", _LOOKS, "look")
+    view = _curve_view() if look == "Curves" else CurveView()
+    run = state.home().run(name)
+    panel(run, look, view)
+
+
+def panel(run: Run, look: str, view: CurveView) -> None:
+    """The run, drawn anew every two seconds as long as it is queued or running."""
+    if run.status in ACTIVE:
+        st.fragment(run_every=2)(_panel)(run.id, look, view, True)
+    else:
+        _panel(run.id, look, view, False)
+
+
+def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
+    run = state.home().run(run_id)
+    if is_live and run.status not in ACTIVE:
+        st.rerun()  # the whole page: it need not be drawn again and again any more
+    head(run)
+    if look == "Curves":
+        _curves(run, view)
+    elif look == "Machine":
+        _machine(run)
+    else:
+        st.code(state.home().log(run.id) or "nothing yet", language=None, height=420)
+
+
+def head(run: Run) -> None:
+    """Status, progress and key figures; a stop button; why it failed."""
+    last = _last(run.id)
+    with st.container(border=True):
+        title, button = st.columns([5, 1], vertical_alignment="center")
+        title.markdown(
+            f"**{run.name}** {wording.status_badge(run.status)} "
+            f":gray[{run.algorithm}{f' on {run.device}' if run.device else ''}]"
+        )
+        if run.status in ACTIVE and button.button(
+            "Stop", icon=":material/stop:", key=f"stop.{run.id}", width="stretch"
+        ):
+            _stop(run)
+        st.progress(min(1.0, run.progress or 0.0), text=_progress(run))
+        figures = {
+            "Bits per byte": (wording.number(run.best_value), "best on meta-validation, after adaptation"),
+            "Outer steps": (wording.count(run.step), f"{wording.count(run.tokens)} tokens trained on"),
+            "Tokens / s": (wording.count(last.get("tokens_per_second")), None),
+            "CPU": (_percent(last.get("cpu_percent")), "100 % is one core"),
+            "Memory": (wording.size(last.get("memory_bytes")), "of the whole process"),
+        }
+        if "gpu_percent" in last:
+            used = f"memory {wording.size(last.get('gpu_memory_bytes'))}"
+            figures["GPU"] = (_percent(last["gpu_percent"]), used)
+        for column, (label, (value, help)) in zip(st.columns(len(figures)), figures.items(), strict=True):
+            column.metric(label, value, help=help)
+    failure(run)
+
+
+def failure(run: Run) -> None:
+    """What went wrong with a failed or interrupted run."""
+    if run.status == "interrupted":
+        st.warning("The process that trained it ended. It resumes from its last checkpoint on the Runs page.")
+    if run.error:
+        st.error(run.error)
+    if run.traceback:
+        with st.expander("Traceback"):
+            st.code(run.traceback, language=None)
+
+
+def _stop(run: Run) -> None:
+    try:
+        state.jobs().stop(run.id)
+    except MetalmError as error:
+        st.error(str(error))
+    else:
+        st.toast(f"{run.name} stops after this adaptation step, with a checkpoint.")
+
+
+def _progress(run: Run) -> str:
+    if run.status == "queued":
+        return "waiting in the queue"
+    told = f"{100 * (run.progress or 0):.0f} % after {wording.duration(run.seconds)}"
+    return f"{told}, {wording.eta(run.seconds, run.progress)} to go" if run.status == "running" else told
+
+
+def _percent(value: float | None) -> str:
+    return wording.NOTHING if value is None else f"{value:.0f} %"
+
+
+def _last(run_id: str) -> dict[str, float]:
+    """The newest sample of each resource."""
+    rows = state.home().store.metrics.last([run_id], list(RESOURCES))
+    return dict(zip(rows["name"], rows["value"], strict=True))
+
+
+def _curve_view() -> CurveView:
+    x, unit, log, smooth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
+    shown = {"step": "outer steps", "tokens": "tokens", "wall_seconds": "seconds"}
+    with x:
+        axis = state.select("Along", list(shown), "x", format_func=shown.get)
+    with unit:
+        chosen = state.select("Unit", list(UNITS), "unit", index=list(UNITS).index("bits per byte"))
+    with log:
+        is_log = state.flag("Log axes", "log")
+    with smooth:
+        smoothing = st.slider("Smoothing", 0.0, 0.98, 0.0, key="watch.smoothing", persist_state="session")
+    return CurveView(unit=chosen, x=axis, log_x=is_log, log_y=is_log, smoothing=smoothing)
+
+
+def _curves(run: Run, view: CurveView) -> None:
+    metrics = state.home().store.metrics
+    curve = pd.concat([metrics.curve([run.id], part, x=view.x).assign(part=part) for part in _PARTS])
+    if curve.empty:
+        st.info("The first points come after the first outer step.")
+        return
+    figure = learning_curves(curve, palette.run_styles({run.id: run.name}), view)
+    chart(
+        figure,
+        key=f"live.{run.id}",
+        label=f"Learning curves of {run.name}",
+        view=f"{view.unit}|{view.x}|{view.log_x}",
+    )
+    st.caption(
+        "Query: the loss that the outer loop learns from. Validation: meta-validation tasks after adaptation."
+    )
+
+
+def _machine(run: Run) -> None:
+    metrics = state.home().store.metrics
+    samples = pd.concat(
+        [metrics.scalar_curve([run.id], name, x="wall_seconds").assign(name=name) for name in RESOURCES]
+    ).rename(columns={"x": "wall_seconds"})
+    if samples.empty:
+        st.info("Samples of the machine's use come about every two seconds while a run trains.")
+        return
+    chart(resource_curves(samples), key=f"machine.{run.id}", label=f"Use of the machine by {run.name}")

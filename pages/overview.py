@@ -1,0 +1,14 @@
+"""What runs, what finished last, and what a newcomer does first."""
+
+import streamlit as st
+
+from metalm.dashboard import first_steps, overview_runs, state
+
+st.title("Overview")
+st.caption(
+    "Meta-train a small language model over many texts, and see how fast it adapts to one it has never seen."
+)
+runs = state.home().runs()
+overview_runs.counts(runs)
+first_steps.show(runs)
+overview_runs.live()

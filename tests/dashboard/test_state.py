@@ -1,0 +1,75 @@
+"""Choices live in the address and in the session's memory."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def chooser():
+    import streamlit as st
+
+    from metalm.dashboard import state
+
+    fruit = state.select("Fruit", ["apple", "pear", "plum"], "fruit")
+    view = state.switch("View", ["list", "table"], "view")
+    many = state.select_many("Colours", ["red", "green", "blue"], "colours")
+    is_on = state.flag("Archived", "archived")
+    typed = state.text("Search", "search")
+    st.write(f"{fruit}|{view}|{','.join(many)}|{is_on}|{typed}")
+    st.button("choose plum", on_click=state.choose_all, args=({"fruit": "plum", "view": None},))
+
+
+def test_the_first_option_is_the_default_and_stands_in_the_address():
+    app = AppTest.from_function(chooser).run()
+    assert app.markdown[0].value == "apple|list||False|"
+    assert app.query_params == {"fruit": "apple"}
+
+
+def test_the_address_decides_what_is_chosen():
+    app = AppTest.from_function(chooser)
+    wanted = {"fruit": "pear", "view": "table", "colours": ["red", "blue"], "archived": "yes", "search": "x"}
+    for name, value in wanted.items():
+        app.query_params[name] = value
+    app.run()
+    assert app.markdown[0].value == "pear|table|red,blue|True|x"
+
+
+def test_a_change_of_a_widget_goes_into_the_address():
+    app = AppTest.from_function(chooser).run()
+    app.selectbox[0].set_value("plum").run()
+    app.multiselect[0].set_value(["green"]).run()
+    app.toggle[0].set_value(True).run()
+    app.text_input[0].input("abc").run()
+    app.segmented_control[0].set_value("table").run()
+    assert app.markdown[0].value == "plum|table|green|True|abc"
+    wanted = {"fruit": "plum", "colours": "green", "archived": "yes", "search": "abc", "view": "table"}
+    assert app.query_params == wanted
+    app.toggle[0].set_value(False).run()
+    app.text_input[0].input("").run()
+    app.multiselect[0].set_value([]).run()
+    app.segmented_control[0].set_value("list").run()
+    assert app.query_params == {"fruit": "plum"}
+
+
+def test_a_choice_outlives_an_address_without_it():
+    app = AppTest.from_function(chooser).run()
+    app.selectbox[0].set_value("plum").run()
+    app.query_params.clear()
+    app.run()
+    assert app.markdown[0].value.startswith("plum")
+    assert app.query_params["fruit"] == "plum"
+
+
+def test_a_value_of_the_address_that_is_no_option_gives_way_to_the_default():
+    app = AppTest.from_function(chooser)
+    app.query_params["fruit"] = "stone"
+    app.run()
+    assert not app.exception
+    assert app.query_params["fruit"] == "apple"
+
+
+def test_a_button_can_choose_for_a_widget():
+    app = AppTest.from_function(chooser)
+    app.query_params["view"] = "table"
+    app.run()
+    app.button[0].click().run()
+    assert app.markdown[0].value == "plum|list||False|"
+    assert app.query_params == {"fruit": "plum"}

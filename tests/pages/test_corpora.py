@@ -1,0 +1,84 @@
+"""The Corpora page: empty, typical, adding, renaming, deleting."""
+
+import pytest
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_home_says_how_to_add_texts(page, told):
+    app = page("corpora")
+    assert not app.exception
+    assert "No text yet" in told(app)
+
+
+@pytest.mark.usefixtures("texts")
+def test_the_entry_of_the_chosen_corpus_is_shown(page):
+    app = page("corpora", corpus="hills")
+    assert not app.exception
+    assert app.subheader[0].value == "hills"
+    assert [m.label for m in app.metric] == ["Size", "Characters", "Lines", "Alphabet", "xz"]
+    assert app.query_params["corpus"] == "hills"
+
+
+@pytest.mark.usefixtures("texts")
+def test_a_search_that_finds_nothing_says_so(page, told):
+    app = page("corpora", search="nowhere")
+    assert not app.exception
+    assert "No corpus matches" in told(app)
+
+
+@pytest.mark.usefixtures("texts")
+def test_every_look_at_a_corpus_can_be_opened_by_its_address(page):
+    for look in ("Words", "Characters", "Preview"):
+        assert not page("corpora", corpus="birds", look=look).exception
+
+
+def test_a_path_is_added_with_a_result_for_every_file(home, page, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "poem.txt").write_text("a line of a poem that goes on and on\n" * 60, encoding="utf-8")
+    (folder / "empty.txt").write_text("", encoding="utf-8")
+    app = page("corpora", view="Add texts", **{"from": "A path on this machine"})
+    app.text_input(key="upload.path").input(str(folder)).run()
+    next(button for button in app.button if button.label.startswith("Add")).click().run()
+    assert not app.exception
+    assert [corpus.name for corpus in home.corpora()] == ["poem"]
+    results = app.dataframe[0].value
+    assert sorted(results["result"]) == ["added", "not added"]
+
+
+def test_an_upload_is_added(home, page):
+    app = page("corpora", view="Add texts")
+    app.file_uploader[0].upload(
+        "song.txt", b"la la la, sang the bird, and flew away\n" * 60, "text/plain"
+    ).run()
+    next(button for button in app.button if button.label.startswith("Add")).click().run()
+    assert not app.exception
+    assert [corpus.name for corpus in home.corpora()] == ["song"]
+
+
+def test_a_corpus_is_renamed(texts, page):
+    app = page("corpora", corpus="hills")
+    next(button for button in app.button if button.label == "Rename").click().run()
+    next(field for field in app.text_input if field.label == "New name").input("mountains")
+    [button for button in app.button if button.label == "Rename"][-1].click().run()
+    assert not app.exception
+    assert "mountains" in [corpus.name for corpus in texts.corpora()]
+    assert app.query_params["corpus"] == "mountains"
+
+
+@pytest.mark.usefixtures("split")
+def test_a_corpus_of_a_split_is_not_deleted(home, page):
+    app = page("corpora", corpus="hills")
+    next(button for button in app.button if button.label == "Delete").click().run()
+    next(button for button in app.button if button.label == "Delete for good").click().run()
+    assert not app.exception
+    assert "small" in app.error[0].value
+    assert "hills" in [corpus.name for corpus in home.corpora()]
+
+
+def test_a_corpus_that_nothing_uses_is_deleted(texts, page):
+    app = page("corpora", corpus="hills")
+    next(button for button in app.button if button.label == "Delete").click().run()
+    next(button for button in app.button if button.label == "Delete for good").click().run()
+    assert not app.exception
+    assert "hills" not in [corpus.name for corpus in texts.corpora()]

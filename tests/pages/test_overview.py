@@ -1,0 +1,34 @@
+"""The Overview page: empty, typical, with a failed run."""
+
+import pytest
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_home_shows_the_first_steps(page, told):
+    app = page("overview")
+    assert not app.exception
+    assert app.title[0].value == "Overview"
+    assert "First steps" in told(app)
+    assert [m.label for m in app.metric][:4] == ["Corpora", "Splits", "Runs", "Device"]
+
+
+def test_a_finished_run_is_shown_with_its_score_and_ends_the_first_steps(finished, page, told):
+    app = page("overview")
+    assert not app.exception
+    assert "First steps" not in told(app)
+    assert "good" in told(app)
+    assert f"{finished.best_value:.3f}" in told(app)
+
+
+def test_a_failed_run_says_why(failed, page, told):
+    app = page("overview")
+    assert not app.exception
+    assert "bad" in told(app)
+    assert failed.error in told(app)
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_waiting_run_stands_under_now(page, told):
+    app = page("overview")
+    assert not app.exception
+    assert "waiting in the queue" in told(app)

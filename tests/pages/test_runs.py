@@ -1,0 +1,140 @@
+"""The Runs page: empty, typical, with a failed run, and everything that can be done with a run."""
+
+import io
+import zipfile
+
+import pandas as pd
+import pytest
+
+from metalm.dashboard import run_actions, run_table
+from metalm.jobs import service
+
+
+def click(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_home_says_what_to_do(page, told):
+    app = page("runs")
+    assert not app.exception
+    assert "No run yet" in told(app)
+
+
+def test_runs_are_listed_with_their_key_figures(finished, page):
+    app = page("runs")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table["run"]) == ["good"]
+    assert table["bits per byte"][0] == finished.best_value
+
+
+@pytest.mark.usefixtures("finished", "failed")
+def test_filters_of_the_address_hide_the_rest(page, told):
+    assert list(page("runs", status="failed").dataframe[0].value["run"]) == ["bad"]
+    assert list(page("runs", search="good").dataframe[0].value["run"]) == ["good"]
+    assert "No run matches" in told(page("runs", search="nowhere"))
+
+
+def test_a_failed_run_shows_message_and_traceback(failed, page, told):
+    app = page("runs", runs="bad")
+    assert not app.exception
+    assert failed.error in told(app)
+    assert any("Traceback" in code.value for code in app.code)
+
+
+@pytest.mark.usefixtures("finished")
+def test_every_look_at_a_run_can_be_opened_by_its_address(page):
+    for look in ("Curves", "Results", "Settings", "Machine", "Log"):
+        assert not page("runs", runs="good", look=look).exception
+
+
+def test_name_tags_and_notes_are_changed(finished, home, page):
+    app = click(page("runs", runs="good"), "Edit")
+    next(field for field in app.text_input if field.label == "Name").input("better")
+    next(field for field in app.text_area if field.label == "Notes").input("worth a look")
+    app = click(app, "Save")
+    assert not app.exception
+    run = home.run(finished.id)
+    assert (run.name, run.notes) == ("better", "worth a look")
+    assert app.query_params["runs"] == "better"
+
+
+def test_a_run_is_archived_and_brought_back(finished, home, page, told):
+    app = click(page("runs", runs="good"), "Archive")
+    assert not app.exception
+    assert home.run(finished.id).archived
+    assert "No run yet" in told(app)
+    app = click(page("runs", runs="good", archived="yes"), "Bring back")
+    assert not home.run(finished.id).archived
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_run_is_deleted_only_when_confirmed(home, page):
+    app = click(page("runs", runs="good"), "Delete")
+    assert home.runs()
+    app = click(app, "Delete 1 run")
+    assert not app.exception
+    assert home.runs() == []
+
+
+def test_a_stopped_run_is_resumed(queued, home, page):
+    service.current().jobs.stop(queued.id)
+    app = click(page("runs", runs="next"), "Resume")
+    assert not app.exception
+    assert home.run(queued.id).status == "queued"
+
+
+def test_a_finished_run_is_extended(finished, home, page):
+    app = click(page("runs", runs="good"), "Extend")
+    next(button for button in app.button if button.label == "Extend" and button.key != "run.Extend").click()
+    app = app.run()
+    assert not app.exception
+    assert home.run(finished.id).status == "queued"
+
+
+@pytest.mark.usefixtures("finished")
+def test_an_evaluation_is_asked_for(page):
+    app = click(page("runs", runs="good"), "Evaluate")
+    next(b for b in app.button if b.label == "Evaluate" and b.key != "run.Evaluate").click()
+    app = app.run()
+    assert not app.exception
+    assert [job.kind for job in service.current().jobs.queue()] == ["evaluation"]
+
+
+def test_results_are_shown_once_there_are_any(finished, home, page):
+    list(home.evaluate([finished.id], support=(0, 128)))
+    app = page("runs", runs="good", look="Results")
+    assert not app.exception
+    assert {"before", "after", "saved"} <= set(app.dataframe[-1].value.columns)
+
+
+def test_an_exported_run_can_be_imported_again(finished, home, page, tmp_path):
+    packed = run_actions.bundle(finished)
+    home.delete_run(finished.id)
+    zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path / "out")
+    app = page("runs", view="Import")
+    next(field for field in app.text_input if field.label.startswith("Directory")).input(
+        str(tmp_path / "out" / "good")
+    )
+    [button for button in app.button if button.label == "Import"][1].click()
+    app = app.run()
+    assert not app.exception
+    assert [run.name for run in home.runs()] == ["good"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_directory_that_is_no_bundle_is_refused(page, tmp_path):
+    app = page("runs", view="Import")
+    next(field for field in app.text_input if field.label.startswith("Directory")).input(str(tmp_path))
+    [button for button in app.button if button.label == "Import"][1].click()
+    app = app.run()
+    assert not app.exception
+    assert app.error
+
+
+def test_the_csv_holds_a_row_a_run_with_every_setting(finished, home):
+    table = pd.read_csv(io.StringIO(run_table.csv(home.runs(), {})))
+    assert list(table["run"]) == ["good"]
+    assert table["algorithm.inner.lr"][0] == finished.config["algorithm"]["inner"]["lr"]

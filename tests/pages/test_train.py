@@ -1,0 +1,117 @@
+"""The Train page: empty, setting up and launching, watching, the queue, a failed run."""
+
+import pytest
+
+from metalm.config import RunConfig, run_config
+from metalm.dashboard import train_settings
+from metalm.jobs import service
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_home_asks_for_a_split(page, told):
+    app = page("train")
+    assert not app.exception
+    assert "No split yet" in told(app)
+
+
+@pytest.mark.usefixtures("split")
+def test_every_setting_of_every_algorithm_has_a_widget(page):
+    for algorithm in ("sequential", "joint", "fomaml", "reptile"):
+        app = page("train", algorithm=algorithm)
+        assert not app.exception
+        widgets = [*app.number_input, *app.selectbox, *app.toggle]
+        shown = {widget.key for widget in widgets}
+        config = train_settings.base_config(algorithm, "small")
+        assert {f"setting.{key}" for key, *_ in train_settings.every_setting(config)} <= shown
+
+
+@pytest.mark.usefixtures("split")
+def test_settings_come_from_the_address_and_go_to_the_command_line(page):
+    app = page("train", algorithm="joint", preset="tiny", **{"optimizer.lr": "0.01", "seed": "7"})
+    assert not app.exception
+    assert app.number_input(key="setting.optimizer.lr").value == 0.01
+    command = app.code[-1].value
+    assert "--algorithm joint" in command
+    assert "--preset tiny" in command
+    assert "--set optimizer.lr=0.01" in command
+    app.number_input(key="setting.optimizer.lr").set_value(0.02).run()
+    assert app.query_params["optimizer.lr"] == "0.02"
+    app.number_input(key="setting.optimizer.lr").set_value(0.003).run()
+    assert "optimizer.lr" not in app.query_params
+
+
+@pytest.mark.usefixtures("split")
+def test_a_setting_of_the_address_that_is_out_of_range_is_told(page):
+    app = page("train", **{"inner.lr": "-3"})
+    assert not app.exception
+    assert "inner.lr must be 0 or more" in app.warning[0].value
+
+
+@pytest.mark.usefixtures("split")
+def test_settings_that_do_not_go_together_are_told(page):
+    app = page("train", **{"model.tied": "true"})
+    assert not app.exception
+    assert "model.embedding must equal model.hidden" in app.error[0].value
+
+
+@pytest.mark.usefixtures("split")
+def test_the_first_meta_batch_is_shown_decoded(page, told):
+    app = page("train")
+    assert "Support set" in told(app)
+    assert any("the" in code.value for code in app.code)
+
+
+@pytest.mark.usefixtures("split")
+def test_one_launch_queues_a_run_for_every_seed(home, page):
+    app = page("train", preset="tiny")
+    app.number_input(key="launch.seeds").set_value(2).run()
+    app.text_input(key="launch.name").input("pair").run()
+    next(button for button in app.button if button.label == "Launch 2 runs").click().run()
+    assert not app.exception
+    runs = home.runs()
+    assert [run.status for run in runs] == ["queued", "queued"]
+    assert sorted(run.seed for run in runs) == [0, 1]
+    assert len(service.current().jobs.queue()) == 2
+    assert app.query_params["view"] == "Watch"
+
+
+def test_what_is_cloned_is_what_is_shown():
+    config = RunConfig().with_settings({"inner.lr": "0.25", "model.hidden": "64", "budget.unit": "tokens"})
+    chosen = train_settings.choices_of(config)
+    base = train_settings.base_config(chosen["algorithm"], chosen["preset"])
+    changed = {key: chosen[key] for key in train_settings.every_key() if chosen.get(key) is not None}
+    assert run_config(base.with_settings(changed).to_json()) == config
+
+
+def test_a_queued_run_can_be_watched_and_stopped(queued, home, page, told):
+    app = page("train", view="Watch", watch="next")
+    assert not app.exception
+    assert "waiting in the queue" in told(app) or app.get("progress")
+    next(button for button in app.button if button.label == "Stop").click().run()
+    assert not app.exception
+    assert home.run(queued.id).status == "stopped"
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_finished_run_shows_curves_machine_and_log(page):
+    for look in ("Curves", "Machine", "Log"):
+        app = page("train", view="Watch", watch="good", look=look)
+        assert not app.exception
+        assert not app.error
+
+
+def test_a_failed_run_shows_message_and_traceback(failed, page, told):
+    app = page("train", view="Watch", watch="bad")
+    assert not app.exception
+    assert failed.error in told(app)
+    assert "Traceback" in app.code[0].value
+
+
+@pytest.mark.usefixtures("queued")
+def test_the_queue_is_empty_or_lists_what_waits(page, told):
+    app = page("train", view="Queue")
+    assert not app.exception
+    assert "next" in told(app)
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    assert not app.exception
+    assert service.current().jobs.queue() == []
