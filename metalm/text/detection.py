@@ -131,7 +131,7 @@ def _first_break(path: Path) -> tuple[int | None, bool]:
 
 
 def _likely(sample: bytes) -> list[str]:
-    """Encodings that may be a sample's, likeliest first; Latin code pages by how well letters fit a language."""
+    """Encodings that may be a sample's, likeliest first; Latin ones by how well letters fit a language."""
     excluded = ["utf_8", "utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]
     matches = list(from_bytes(sample, cp_exclusion=excluded))
     names = _spellings(matches)

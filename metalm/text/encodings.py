@@ -10,7 +10,7 @@ from pathlib import Path
 from metalm.errors import CorpusError
 from metalm.text.detection import chunks, detect
 
-# What a form offers; `decode` takes every text encoding that Python knows.
+# What a form offers; `find_encoding` takes every text encoding that Python knows.
 # fmt: off
 ENCODINGS = (
     "auto", "utf-8", "utf-16", "utf-32", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256",
@@ -22,8 +22,15 @@ ENCODINGS = (
 _NOT_OF_FILES = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"}
 
 
-def check_encoding(encoding: str) -> str:
-    """`encoding` as Python spells it. Raises CorpusError when it names no encoding of text files."""
+def find_encoding(path: Path, encoding: str, name: str) -> str:
+    """The encoding that a file is to be read in: the one asked for, or what is detected when that is "auto".
+
+    Raises CorpusError when `encoding` names no encoding of text files, and what `detect` raises.
+    """
+    return detect(path, name) if encoding == "auto" else _spelling(encoding)
+
+
+def _spelling(encoding: str) -> str:
     try:
         b"".decode(encoding)
         name = codecs.lookup(encoding).name
@@ -39,10 +46,9 @@ def decode(
 ) -> Iterator[str]:
     """The characters of a file in pieces, with every line end as one newline and without a byte order mark.
 
-    encoding: "auto", or any text encoding. name: what the user calls the file. `on_read` is told the bytes of
+    encoding: what `find_encoding` gave. name: what the user calls the file. `on_read` is told the bytes of
     each piece. Raises CorpusError at the first byte that the encoding does not allow, and at a NUL character.
     """
-    encoding = detect(path, name) if encoding == "auto" else check_encoding(encoding)
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     is_first = True
     for text in _decoded(path, encoding, name, on_read):
