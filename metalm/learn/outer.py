@@ -160,7 +160,8 @@ class Training:
     def run(self, should_stop: ShouldStop = never) -> Iterator[Report]:
         """Train until the budget is used or `should_stop` says so: a Report an outer step.
 
-        The first is step 0's, where meta-validation is made during training: what the run starts from. The flag is read between adaptation steps; an outer step that is cut off leaves no trace. Raises
+        The first is step 0's, where meta-validation is made during training: what the run starts from. The
+        flag is read between adaptation steps; an outer step that is cut off leaves no trace. Raises
         DivergedError, the state being that of the step before, when a loss is not finite.
         """
         if self.state.owes_validation and not should_stop():

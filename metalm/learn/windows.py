@@ -92,8 +92,10 @@ def draw_episode(task: TaskTokens, config: Fomaml | Reptile, rng: np.random.Gene
     others in a circle, as it does when a run adapts to a short text.
     """
     inner = config.inner
-    windows_NT = _slots(task, inner.window, (inner.steps + 1) * inner.batch, rng)
-    num_query = min(inner.batch, max(1, len(windows_NT) // 4))
+    wanted = (inner.steps + 1) * inner.batch
+    windows_NT = _slots(task, inner.window, wanted, rng)
+    is_short = len(windows_NT) < wanted
+    num_query = min(inner.batch, max(1, len(windows_NT) // 4)) if is_short else inner.batch
     return Episode(task.task_id, task.name, SupportSet(windows_NT[num_query:]), windows_NT[:num_query])
 
 

@@ -1,0 +1,305 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from metalm.errors import ConfigError, DivergedError, NotFoundError, SplitError
+from metalm.learn.outer import Training
+from metalm.learn.score import score
+from metalm.learn.validation import mean_bits_per_byte
+
+ALGORITHMS = ["sequential", "joint", "fomaml", "reptile"]
+
+
+def tensors(training):
+    """All that a run has learned, optimiser state and best weights too."""
+    best = {f"best/{name}": weight for name, weight in (training.best_weights or {}).items()}
+    return {name: t.clone() for name, t in {**training._learner.tensors(), **best}.items()}
+
+
+def assert_same(left, right):
+    assert left.keys() == right.keys()
+    for name in left:
+        assert torch.equal(left[name], right[name]), name
+
+
+def told(reports):
+    """What reports say but for the clock; a step and the validation that it owed are joined."""
+    steps = {}
+    for report in reports:
+        losses, scalars = steps.get(report.step, ((), {}))
+        steps[report.step] = (losses + report.losses, {**scalars, **report.scalars})
+    return steps
+
+
+def stop_at_reading(number):
+    """A stop flag that is up from its `number`th reading on."""
+    readings = itertools.count(1)
+    return lambda: next(readings) >= number
+
+
+def trained_with_stops(start, resume, config, folder, readings, initial_weights=None):
+    """(run, reports) of a run that is stopped at every so many readings of the flag, saved and resumed."""
+    training, reports, stops = start(config, initial_weights), [], 0
+    while not training.is_finished:
+        # Every restart allows one reading more, so that a long step is finished too.
+        reports += training.run(stop_at_reading(readings + stops))
+        training.save(folder)
+        training = resume(folder)
+        stops += 1
+    assert stops > 2
+    return training, reports
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("dropout", "layers", "readings"), [(0.0, 1, 2), (0.0, 1, 7), (0.3, 2, 4)])
+def test_resume_equals_no_interruption_bit_for_bit(
+    config, start, resume, tmp_path, algorithm, dropout, layers, readings
+):
+    config = config(algorithm, dropout=dropout, layers=layers)
+    whole = start(config)
+    reports = list(whole.run())
+
+    pieces, in_pieces = trained_with_stops(start, resume, config, tmp_path / "checkpoint", readings)
+
+    assert_same(tensors(pieces), tensors(whole))
+    assert told(in_pieces) == told(reports)
+    for name in ("step", "tokens", "best_step", "best_value"):
+        assert getattr(pieces.state, name) == getattr(whole.state, name)
+
+
+def test_a_warm_start_resumes_bit_for_bit(config, start, resume, tmp_path):
+    joint = start(config("joint"))
+    list(joint.run())
+    weights = {name: weight.clone() for name, weight in joint.weights.items()}
+    config = config("fomaml", **{"budget.unit": "tokens", "budget.amount": "700"})
+    whole = start(config, weights)
+    assert all(torch.equal(weight, weights[name]) for name, weight in whole.weights.items())
+    list(whole.run())
+
+    pieces, _ = trained_with_stops(start, resume, config, tmp_path / "checkpoint", 4, weights)
+
+    assert_same(tensors(pieces), tensors(whole))
+    assert pieces.state.tokens >= 700
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(config, start, algorithm):
+    runs = [start(config(algorithm, seed=seed)) for seed in ("1", "1", "2")]
+    torch.manual_seed(9)
+    for run in runs:
+        list(run.run())
+
+    assert_same(tensors(runs[0]), tensors(runs[1]))
+    assert not torch.equal(runs[0].weights["linear.bias"], runs[2].weights["linear.bias"])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_step_that_is_stopped_leaves_no_trace(config, start, algorithm):
+    training = start(config(algorithm, every=0))
+    list(itertools.islice(training.run(), 2))
+    before, state = tensors(training), dict(vars(training.state))
+
+    assert list(training.run(stop_at_reading(2))) == []
+
+    assert_same(tensors(training), before)
+    assert vars(training.state) == state
+    assert not training.is_finished
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_training_lowers_the_loss_on_unseen_tasks(config, start, algorithm):
+    settings = {"optimizer.lr": "0.03"} if algorithm in ("joint", "fomaml") else {}
+    training = start(config(algorithm, steps=40, every=20, **settings))
+    reports = list(training.run())
+
+    values = [
+        mean_bits_per_byte([loss for loss in report.losses if loss.part == "validation"], 2)
+        for report in reports
+        if any(loss.part == "validation" for loss in report.losses)
+    ]
+    assert len(values) == 3
+    assert values[-1] < values[0] - 0.05
+    assert training.state.best_value == min(values)
+
+
+def test_reports_tell_every_part_and_adaptation_step(config, start, train, validation):
+    reports = list(start(config("fomaml", steps=3)).run())
+
+    assert [report.step for report in reports] == [0, 1, 2, 3]
+    assert [report.progress for report in reports] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    parts = {(loss.part, loss.adaptation_step) for loss in reports[1].losses}
+    assert parts == {("support", 0), ("support", 1), ("query", 2)}
+    names = {loss.task_id for loss in reports[1].losses}
+    assert names <= {text.task.id for text in train}
+    assert len(names) == 2
+    measured = [loss for loss in reports[3].losses if loss.part == "validation"]
+    assert {loss.task_id for loss in measured} == {text.task.id for text in validation}
+    assert {loss.adaptation_step for loss in measured} == {0, 2}
+    assert reports[1].scalars.keys() == {"lr", "gradient_norm"}
+    # Two tasks, two steps of two windows and a query batch of two, eight tokens each.
+    assert reports[3].tokens == 3 * 2 * (2 * 2 + 2) * 8
+
+
+def test_zero_shot_validation_is_the_score_of_the_slow_weights(config, start, validation, tokenizer):
+    training = start(config("fomaml", steps=1, every=0))
+    (report,) = training.run()
+
+    text = validation[0]
+    support, query = (text.read(*cut) for cut in (text.support(200), text.query(100)))
+    expected = score(training.model, training.weights, tokenizer, support, query)
+    (loss,) = [loss for loss in report.losses if loss.task_id == text.task.id and loss.adaptation_step == 0]
+    assert (loss.nats, loss.bytes, loss.chars) == (expected.nats, expected.bytes, expected.chars)
+
+
+def test_windows_never_touch_the_tail(config, start, train):
+    # The tail, gap included, is overwritten with other bytes: nothing that a run learns changes.
+    runs = []
+    for _ in range(2):
+        training = start(config("fomaml"))
+        list(training.run())
+        runs.append(tensors(training))
+        for text in train:
+            data = bytearray(text.path.read_bytes())
+            data[text.cut.train_end :] = b"\x01" * (len(data) - text.cut.train_end)
+            text.path.write_bytes(data)
+        for path in (text.path.parent / "tokens" for text in train):
+            for file in path.iterdir() if path.exists() else ():
+                file.unlink()
+
+    assert_same(*runs)
+
+
+def test_best_weights_are_those_of_the_best_validation(config, start):
+    training = start(config("joint", steps=6, every=1))
+    best, kept = math.inf, None
+    for report in training.run():
+        measured = [loss for loss in report.losses if loss.part == "validation"]
+        value = mean_bits_per_byte(measured, training.config.adaptation.steps)
+        assert report.is_best == (value < best)
+        if value < best:
+            best, kept = value, {name: weight.clone() for name, weight in training.weights.items()}
+
+    assert_same(training.best_weights, kept)
+    assert training.state.best_value == best
+
+
+def test_a_run_without_validation_tasks_has_no_best(config, train, tokenizer, tmp_path):
+    training = Training.start(config(), train, [], tokenizer, tmp_path / "tokens", torch.device("cpu"))
+
+    reports = list(training.run())
+
+    assert training.is_finished
+    assert training.best_weights is None
+    assert not any(report.is_best for report in reports)
+
+
+def test_an_extended_run_goes_on_with_its_optimiser(config, start, resume, tmp_path):
+    training = start(config("joint", steps=3))
+    list(training.run())
+    training.save(tmp_path / "checkpoint")
+    training = resume(tmp_path / "checkpoint")
+    assert training.is_finished
+    before = tensors(training)
+
+    training.extend(5)
+
+    assert_same(tensors(training), before)
+    assert before["optimizer/linear.bias/step"] == 3
+    assert [report.step for report in training.run()] == [4, 5]
+    assert tensors(training)["optimizer/linear.bias/step"] == 5
+    with pytest.raises(ConfigError, match="budget.amount must be more than 5, got 5"):
+        training.extend(5)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_diverged_run_stands_at_its_last_good_step(config, start, resume, tmp_path, algorithm):
+    settings = {"fomaml": {"inner.lr": "100", "inner.clip": "0"}, "reptile": {"inner.lr": "100"}}
+    training = start(config(algorithm, every=0, **settings.get(algorithm, {})))
+    reports = training.run()
+    next(reports)
+    good = tensors(training)
+    # What a blow-up leaves behind: a table that is not finite any more, in the step after.
+    with torch.no_grad():
+        kept = training.model.embedding.weight.clone()
+        training.model.embedding.weight.mul_(float("inf"))
+    with pytest.raises(DivergedError, match=r"task '(one|two|three)'.* nan in outer step 2 after 0 adaptat"):
+        next(reports)
+    with torch.no_grad():
+        training.model.embedding.weight.copy_(kept)
+
+    assert training.state.step == 1
+    assert_same(tensors(training), good)
+    training.save(tmp_path / "checkpoint")
+    assert_same(tensors(resume(tmp_path / "checkpoint")), good)
+
+
+def test_an_adaptation_that_overflows_names_its_step(config, start):
+    settings = {"inner.lr": "100", "inner.clip": "0", "inner.batch": "1", "inner.window": "1"}
+    training = start(config("fomaml", every=0, **settings, **{"inner.steps": "20"}))
+    # Logits near the largest float: the first step saturates the state, and they overflow.
+    with torch.no_grad():
+        training.model.linear.weight.mul_(3e38).mul_(2)
+
+    with pytest.raises(DivergedError, match=r"support loss of task .* in outer step 1 after [1-9]\d* adapt"):
+        next(training.run())
+
+
+def test_minutes_are_a_budget(config, start):
+    training = start(config("joint", every=0, **{"budget.unit": "minutes", "budget.amount": "0.01"}))
+
+    last = list(training.run())[-1]
+
+    assert last.progress == 1.0
+    assert last.seconds >= 0.6
+
+
+def test_sequential_visits_the_tasks_in_order(config, start, train):
+    reports = list(start(config("sequential", steps=5, every=0)).run())
+
+    ids = [text.task.id for text in train]
+    assert [report.losses[0].task_id for report in reports] == (ids * 2)[:5]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_step_reads_fresh_windows(config, start, algorithm):
+    batches = start(config(algorithm))._meta_batches
+
+    read = [
+        np.concatenate(
+            [part.numpy().ravel() for visit in batches.visits(step) for part in visit.parts().values()]
+        )
+        for step in range(1, 9)
+    ]
+    again = [part for visit in batches.visits(1) for part in visit.parts().values()]
+
+    assert not any(np.array_equal(a, b) for a, b in itertools.combinations(read, 2))
+    assert np.array_equal(np.concatenate([part.numpy().ravel() for part in again]), read[0])
+
+
+def test_a_checkpoint_of_other_tasks_is_refused(config, start, train, validation, tokenizer, tmp_path):
+    start(config()).save(tmp_path / "checkpoint")
+
+    with pytest.raises(ConfigError, match="meta-train tasks of a run must be those of its checkpoint"):
+        Training.resume(
+            tmp_path / "checkpoint", train[:2], validation, tokenizer, tmp_path, torch.device("cpu")
+        )
+
+
+def test_a_run_without_a_checkpoint_cannot_resume(resume, tmp_path):
+    with pytest.raises(NotFoundError, match="no checkpoint in"):
+        resume(tmp_path)
+
+
+def test_a_run_without_tasks_is_refused(config, tokenizer, tmp_path):
+    with pytest.raises(SplitError, match="a run must have a meta-train task, got none"):
+        Training.start(config(), [], [], tokenizer, tmp_path, torch.device("cpu"))
+
+
+def test_initial_weights_of_another_size_are_refused(config, start):
+    weights = start(config()).weights
+
+    with pytest.raises(ConfigError, match=r"weights of the starting run must fit this model"):
+        start(config(**{"model.hidden": "6"}), weights)

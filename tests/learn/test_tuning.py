@@ -1,0 +1,92 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from metalm.errors import ConfigError
+from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.score import score
+from metalm.learn.stopping import Stopped
+from metalm.learn.tuning import Adaptation, Grid, GridPoint, tune
+from metalm.model.fast_weights import slow_weights
+from metalm.units import bits_per_byte
+
+GRID = Grid(lrs=(0.1, 1.0), steps=(1, 3), support_bytes=200, query_bytes=100)
+
+
+def test_every_point_is_the_mean_score_of_the_whole_adaptation(model, tokenizer, validation, inner):
+    weights = slow_weights(model)
+
+    found = tune(model, weights, tokenizer, validation, inner, GRID)
+
+    assert [(point.lr, point.steps) for point in found.grid] == [(0, 0), (0.1, 1), (0.1, 3), (1, 1), (1, 3)]
+    for point in found.grid:
+        values = []
+        for text in validation:
+            support, query = text.read(*text.support(200)), text.read(*text.query(100))
+            windows = SupportSet.of_text(tokenizer, support, inner.window)
+            fast = adapt(model, weights, windows, replace(inner, lr=point.lr, steps=point.steps))
+            cost = score(model, fast, tokenizer, support, query)
+            values.append(bits_per_byte(cost.nats, cost.bytes))
+        assert point.bits_per_byte == pytest.approx(sum(values) / len(values))
+    best = min(found.grid, key=lambda point: point.bits_per_byte)
+    assert found.inner == replace(inner, lr=best.lr, steps=best.steps)
+
+
+def test_the_best_at_an_edge_is_told(model, tokenizer, validation, inner):
+    # A model that knows nothing yet wants the largest rate and the most steps of a timid grid.
+    grid = replace(GRID, lrs=(0.001, 0.01, 0.1))
+
+    found = tune(model, slow_weights(model), tokenizer, validation, inner, grid)
+
+    assert (found.inner.lr, found.inner.steps) == (0.1, 3)
+    assert found.edges == ("lr", "steps")
+
+
+def test_no_adaptation_is_chosen_where_it_only_harms(model, tokenizer, validation, inner):
+    # Everything that an unclipped step of this size does to the scale of the logits is harm.
+    grid = replace(GRID, lrs=(50.0, 100.0))
+
+    found = tune(model, slow_weights(model), tokenizer, validation, replace(inner, clip=0.0), grid)
+
+    assert found.inner.steps == 0
+    assert found.edges == ()
+
+
+def test_what_diverges_counts_as_infinite_and_survives_json(model, tokenizer, validation, inner):
+    weights = {name: weight * float("nan") for name, weight in slow_weights(model).items()}
+
+    found = tune(model, weights, tokenizer, validation, inner, GRID)
+
+    assert {point.bits_per_byte for point in found.grid} == {math.inf}
+    assert Adaptation.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+
+
+def test_without_validation_tasks_the_settings_stand(model, tokenizer, inner):
+    assert tune(model, slow_weights(model), tokenizer, [], inner, GRID) == Adaptation(inner=inner)
+
+
+def test_progress_is_told_and_the_stop_flag_is_read(model, tokenizer, validation, inner):
+    shares = []
+    tune(model, slow_weights(model), tokenizer, validation, inner, GRID, on_progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+    with pytest.raises(Stopped):
+        tune(model, slow_weights(model), tokenizer, validation, inner, GRID, should_stop=lambda: True)
+
+
+def test_an_adaptation_comes_back_from_json(inner):
+    adaptation = Adaptation(
+        inner=inner, grid=(GridPoint(lr=0.1, steps=3, bits_per_byte=2.5),), edges=("steps",)
+    )
+
+    assert Adaptation.from_json(json.loads(json.dumps(adaptation.to_json()))) == adaptation
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("lrs", ()), ("lrs", (0.0, 1.0)), ("lrs", (1.0, 0.5)), ("steps", (3, 3))]
+)
+def test_a_grid_that_does_not_rise_is_refused(field, value):
+    with pytest.raises(ConfigError, match=rf"grid.{field} must rise from above 0, got \("):
+        Grid(**{field: value})
