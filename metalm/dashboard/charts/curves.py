@@ -91,12 +91,11 @@ def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) ->
         {"part": curve["part"] if by_part else "", "vocabulary": vocabulary}, index=curve.index
     )
     titled = keys["vocabulary"].nunique() > 1
-    return {
-        " · ".join(filter(None, (part, f"vocabulary: {frame.safe(words)}" if titled else ""))): curve.loc[
-            index
-        ]
-        for (part, words), index in keys.groupby(["part", "vocabulary"], sort=False).groups.items()
-    }
+    panels = {}
+    for (part, words), index in keys.groupby(["part", "vocabulary"], sort=False).groups.items():
+        title = [part, f"vocabulary: {frame.safe(words)}" if titled else ""]
+        panels[" · ".join(filter(None, title))] = curve.loc[index]
+    return panels
 
 
 def _parts_or_runs(styles: Mapping[str, RunStyle], run: str, part: str) -> RunStyle:
@@ -112,24 +111,15 @@ def _add_line(
 ) -> None:
     points = thinned(points.sort_values("x", kind="stable"))
     x = points["x"].to_numpy()
-    raw = _values(points, view.unit)
-    look = {"color": style.colour, "dash": style.dash, "width": 2}
-    few = (
-        {"mode": "lines+markers", "marker": {"symbol": style.symbol, "size": 6}} if len(points) <= 40 else {}
-    )
     if view.smoothing > 0:
-        faint = {**look, "width": 1, "dash": "solid"}
         behind = go.Scatter(
-            x=x, y=raw, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
-        )
-        figure.add_trace(behind, row=row, col=1)
-        few: dict = {"mode": "lines"}
-    if len(points) <= 40 and not view.smoothing:
-        few = {"mode": "lines+markers", "marker": {"symbol": style.symbol, "size": 6}}
-    if view.smoothing > 0:
-        faint = {**look, "width": 1, "dash": "solid"}
-        behind = go.Scatter(
-            x=x, y=raw, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
+            x=x,
+            y=_values(points, view.unit),
+            mode="lines",
+            line={"color": style.colour, "width": 1},
+            opacity=0.3,
+            hoverinfo="skip",
+            showlegend=False,
         )
         figure.add_trace(behind, row=row, col=1)
     line = go.Scatter(
@@ -139,9 +129,10 @@ def _add_line(
         uid=f"{style.name}/{row}",  # a line hidden by the reader stays hidden when others come
         legendgroup=style.name,
         showlegend=legend,
-        line=look,
+        mode="lines+markers" if len(points) <= 40 and not view.smoothing else "lines",
+        line={"color": style.colour, "dash": style.dash, "width": 2},
+        marker={"symbol": style.symbol, "size": 6},
         hovertemplate="%{y:.4g} " + view.unit + "<extra>%{fullData.name}</extra>",
-        **few,
     )
     figure.add_trace(line, row=row, col=1)
 

@@ -1,0 +1,276 @@
+"""Charts: what is drawn equals what the sums say, axes name their units, and foreign text stays text."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metalm import units
+from metalm.dashboard import palette
+from metalm.dashboard.charts import adaptation, curves, frame, matrices, resources, texts
+from metalm.dashboard.charts.curves import CurveView
+
+STYLES = palette.run_styles({"r1": "first", "r2": "second <b>&</b>"})
+
+
+def sums(run: str, num: int, *, part: str = "query", bits: float = 4.0) -> pd.DataFrame:
+    """A curve whose bits per byte fall from `bits` by a tenth a point; a point has 100 bytes in 50 tokens."""
+    x = np.arange(1, num + 1)
+    nats = (bits - x / 10) * math.log(2) * 100
+    return pd.DataFrame(
+        {"run": run, "part": part, "x": x, "nats": nats, "tokens": 50, "bytes": 100, "chars": 80}
+    )
+
+
+def named(figure) -> dict[str, list]:
+    """Lines of the figure that stand in its legend, by name."""
+    return {trace.name: list(trace.y) for trace in figure.data if trace.showlegend is not False}
+
+
+def text_of(figure) -> str:
+    return json.dumps(json.loads(figure.to_json()), ensure_ascii=False)
+
+
+def titles(axes) -> list[str]:
+    return [axis.title.text for axis in axes if axis.title.text]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [
+        ("bits per byte", 3.9),
+        ("bits per character", 3.9 * 100 / 80),
+        ("nats per token", 3.9 * math.log(2) * 2),
+        ("perplexity", 2 ** (3.9 * 2)),
+    ],
+)
+def test_a_learning_curve_derives_its_unit_from_the_sums(unit, value):
+    figure = curves.learning_curves(sums("r1", 3), {"r1": STYLES["r1"]}, CurveView(unit=unit))
+    assert named(figure)["query"][0] == pytest.approx(value)
+    assert titles(figure.select_yaxes()) == [unit]
+    assert titles(figure.select_xaxes()) == ["outer steps"]
+
+
+def test_smoothing_draws_the_raw_line_behind_and_averages_sums_not_ratios():
+    curve = sums("r1", 2)
+    curve["bytes"] = [100, 300]
+    figure = curves.learning_curves(curve, {"r1": STYLES["r1"]}, CurveView(smoothing=0.5))
+    behind, line = figure.data
+    assert behind.showlegend is False
+    assert list(behind.y) == pytest.approx(list(units.bits_per_byte(curve["nats"], curve["bytes"])))
+    nats = (0.5 * curve["nats"][0] + curve["nats"][1]) / 1.5
+    assert line.y[-1] == pytest.approx(units.bits_per_byte(nats, (0.5 * 100 + 300) / 1.5))
+
+
+def test_smoothing_passes_over_a_nan_together_with_its_counts():
+    curve = sums("r1", 5)
+    level = curve.assign(nats=70.0)
+    holed = level.assign(nats=[70.0, math.nan, 70.0, 70.0, 70.0])
+    assert list(curves.smoothed(holed, 0.9)["nats"] / curves.smoothed(holed, 0.9)["bytes"]) == pytest.approx(
+        [0.7] * 5
+    )
+
+
+def test_thinning_keeps_every_nat_and_the_last_point():
+    curve = sums("r1", 5000)
+    few = curves.thinned(curve)
+    assert len(few) == frame.MAX_POINTS
+    assert few[["nats", "tokens", "bytes", "chars"]].sum().to_list() == pytest.approx(
+        curve[["nats", "tokens", "bytes", "chars"]].sum().to_list()
+    )
+    assert few["x"].iloc[-1] == 5000
+    assert curves.thinned(few) is few
+
+
+def test_a_nan_loss_is_a_gap_not_a_zero():
+    curve = sums("r1", 3).assign(nats=[1.0, math.nan, 1.0])
+    figure = curves.learning_curves(curve, {"r1": STYLES["r1"]})
+    assert math.isnan(named(figure)["query"][1])
+
+
+def test_one_run_shows_its_parts_on_one_plot_and_several_runs_a_plot_a_part():
+    both = pd.concat([sums("r1", 3), sums("r1", 3, part="validation")])
+    alone = curves.learning_curves(both, {"r1": STYLES["r1"]})
+    assert set(named(alone)) == {"query", "validation"}
+    assert len(list(alone.select_yaxes())) == 1
+    together = curves.learning_curves(
+        pd.concat([both, sums("r2", 3), sums("r2", 3, part="validation")]), STYLES
+    )
+    assert len(list(together.select_yaxes())) == 2
+    assert [note.text for note in together.layout.annotations] == ["query", "validation"]
+    assert len(named(together)) == 2  # the legend names each run once
+
+
+@pytest.mark.parametrize("unit", ["perplexity", "nats per token"])
+def test_units_by_token_of_two_vocabularies_never_share_an_axis(unit):
+    curve = pd.concat([sums("r1", 3), sums("r2", 3)])
+    vocabularies = {"r1": "bytes", "r2": "bpe 1024"}
+    figure = curves.learning_curves(curve, STYLES, CurveView(unit=unit), vocabularies)
+    assert len({trace.yaxis for trace in figure.data}) == 2
+    assert [note.text for note in figure.layout.annotations] == ["vocabulary: bytes", "vocabulary: bpe 1024"]
+    shared = curves.learning_curves(curve, STYLES, CurveView(unit="bits per byte"), vocabularies)
+    assert len({trace.yaxis for trace in shared.data}) == 1
+
+
+def test_a_run_that_was_not_chosen_is_not_drawn():
+    figure = curves.learning_curves(pd.concat([sums("r1", 3), sums("other", 3)]), {"r1": STYLES["r1"]})
+    assert len(figure.data) == 1
+
+
+def test_log_axes_are_log_axes():
+    figure = curves.learning_curves(sums("r1", 3), STYLES, CurveView(log_x=True, log_y=True))
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+
+
+def test_adaptation_curves_derive_bits_per_byte_where_no_mean_is_given():
+    points = pd.DataFrame(
+        {"series": "r1", "adaptation_step": [0, 1], "nats": [200.0, 100.0], "bytes": [100, 100]}
+    )
+    figure = adaptation.adaptation_curves(points, STYLES, "adaptation_step")
+    assert named(figure)["first"] == pytest.approx([2 / math.log(2), 1 / math.log(2)])
+    assert titles(figure.select_xaxes()) == ["adaptation steps"]
+
+
+def test_an_interval_is_a_band_around_its_line():
+    points = pd.DataFrame(
+        {
+            "series": "r1",
+            "support_bytes": [0, 2048],
+            "mean": [4.0, 3.0],
+            "low": [3.5, 2.6],
+            "high": [4.5, 3.4],
+        }
+    )
+    figure = adaptation.adaptation_curves(points, STYLES, "support_bytes")
+    band, line = figure.data
+    assert list(band.y) == [4.5, 3.4, 2.6, 3.5]
+    assert band.fillcolor.startswith(line.line.color)
+    assert list(figure.layout.xaxis.ticktext) == ["0", "2 kB"]
+    assert "95 % interval 3.500 to 4.500" in line.customdata[0]
+
+
+def test_dumbbells_are_sorted_by_what_adaptation_saved_and_marked_near_or_far():
+    tasks = pd.DataFrame(
+        {
+            "series": "r1",
+            "task": ["Greek", "Galician", "no score"],
+            "near": [False, True, None],
+            "before": [5.0, 3.0, math.nan],
+            "after": [3.0, 2.9, 2.0],
+        }
+    )
+    figure = adaptation.task_dumbbells(tasks, STYLES)
+    assert list(figure.layout.yaxis.ticktext) == ["Galician · near", "Greek · <b>far</b>"]
+    after = next(trace for trace in figure.data if trace.showlegend is not False)
+    assert dict(zip(after.y, after.x, strict=True)) == {1.0: 3.0, 0.0: 2.9}
+
+
+def test_saved_along_text_ends_at_the_sum_of_all_savings():
+    num = 3000
+    rng = np.random.default_rng(0)
+    points = pd.DataFrame(
+        {"series": "r1", "character": np.arange(num), "before": rng.random(num) * 4, "after": rng.random(num)}
+    )
+    line = adaptation.saved_along_text(points, STYLES).data[0]
+    assert len(line.x) <= frame.MAX_POINTS
+    assert line.y[-1] == pytest.approx((points["before"] - points["after"]).sum())
+
+
+def test_a_difference_heat_map_parts_its_colours_at_zero():
+    values = pd.DataFrame({"first": [0.5, -2.0]}, index=["Greek", "Galician"])
+    heat = matrices.task_heatmap(values, difference=True).data[0]
+    assert (heat.zmin, heat.zmax) == (-2.0, 2.0)
+    assert list(heat.y) == ["Galician", "Greek"]  # drawn upwards: the first row is on top
+    assert heat.text[0][0] == "-2.00"
+
+
+def test_a_missing_result_is_a_gap_in_the_heat_map():
+    heat = matrices.task_heatmap(pd.DataFrame({"first": [math.nan]}, index=["Greek"])).data[0]
+    assert heat.text[0][0] == ""
+    assert math.isnan(heat.z[0][0])
+
+
+def test_leakage_is_shown_in_per_cent_and_a_clean_split_stays_pale():
+    shares = pd.DataFrame({"left": ["meta-train"], "right": ["meta-test"], "share": [0.0004], "shared": [3]})
+    heat = matrices.leakage_heatmap(shares).data[0]
+    assert heat.z[0][0] == pytest.approx(0.04)
+    assert heat.zmax == 1.0
+    assert heat.customdata[0][0] == 3
+
+
+def test_zipf_plot_has_log_axes_and_the_law_as_a_reference():
+    words = pd.DataFrame({"rank": [1, 2, 3], "frequency": [90, 45, 30], "word": ["the", "of", "<i>"]})
+    figure = texts.zipf_plot(words)
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+    assert [trace.name for trace in figure.data] == ["words", "1 / rank"]
+    assert figure.data[0].customdata[2] == "&lt;i&gt;"
+
+
+def test_task_sizes_are_coloured_by_role_and_sorted():
+    tasks = pd.DataFrame({"task": ["a", "b"], "role": ["meta-test", "meta-train"], "bytes": [1000, 5000]})
+    figure = texts.task_sizes(tasks)
+    assert [bar.name for bar in figure.data] == ["meta-train", "meta-test"]
+    assert list(figure.layout.xaxis.categoryarray) == ["b", "a"]
+
+
+def test_resources_have_a_plot_and_a_unit_each():
+    samples = pd.DataFrame(
+        {
+            "wall_seconds": [1, 2] * 2,
+            "name": ["memory_bytes"] * 2 + ["cpu_percent"] * 2,
+            "value": [1e9, 2e9, 50, 60],
+        }
+    )
+    figure = resources.resource_curves(samples)
+    assert titles(figure.select_yaxes()) == ["CPU (%)", "memory (GB)"]
+    assert list(figure.data[1].y) == [1, 2]
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are():
+    figure = curves.learning_curves(pd.concat([sums("r1", 3), sums("r2", 3)]), STYLES)
+    assert figure.data[1].name == "second &lt;b&gt;&amp;&lt;/b&gt;"
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        curves.learning_curves(sums("r1", 0), STYLES),
+        adaptation.adaptation_curves(pd.DataFrame({"series": []}), STYLES, "adaptation_step"),
+        adaptation.saved_along_text(pd.DataFrame({"series": []}), STYLES),
+        matrices.task_heatmap(pd.DataFrame()),
+        matrices.leakage_heatmap(pd.DataFrame({"left": [], "right": []})),
+        texts.zipf_plot(pd.DataFrame()),
+        texts.task_sizes(pd.DataFrame()),
+        resources.resource_curves(pd.DataFrame({"name": []})),
+    ],
+)
+def test_without_data_a_chart_says_so_in_words(figure):
+    assert not figure.data
+    assert figure.layout.annotations[0].text
+
+
+def test_every_colour_of_a_figure_has_a_dark_twin():
+    values = pd.DataFrame({"first": [1.0]}, index=["Greek"])
+    figures = [
+        curves.learning_curves(pd.concat([sums("r1", 3), sums("r2", 3)]), STYLES, CurveView(smoothing=0.5)),
+        matrices.task_heatmap(values),
+        matrices.task_heatmap(values, difference=True),
+        resources.resource_curves(pd.DataFrame({"wall_seconds": [1], "name": ["cpu_percent"], "value": [5]})),
+    ]
+    for figure in figures:
+        colours = {word[:7] for word in text_of(figure).split('"') if word.startswith("#")}
+        assert colours
+        assert colours <= palette.DARK_TWIN.keys()
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "label"), [(0, "0"), (512, "512 B"), (2048, "2 kB"), (10240, "10 kB"), (50000, "50 kB")]
+)
+def test_support_sizes_are_labelled_in_round_kilobytes(num_bytes, label):
+    assert frame.bytes_label(num_bytes) == label
+
+
+def test_long_names_lose_their_middle():
+    assert frame.shorten("a" * 20 + "b" * 20, 11) == "aaaaa…bbbbb"

@@ -1,0 +1,211 @@
+"""Components in a real browser: plotly.js from the wheel, zoom that stays, text that is only ever text."""
+
+import base64
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metalm.dashboard.components import assets
+from metalm.dashboard.components.character_view import AdaptedText, _panel, bits_by_character, character_view
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_the_bits_of_characters_add_up_to_those_of_the_bytes(text):
+    num_bytes = len(text.encode())
+    byte_bits = np.random.default_rng(num_bytes).random((3, num_bytes))
+    bits = bits_by_character(text, byte_bits)
+    assert bits.shape == (3, len(text))
+    assert bits.sum(axis=1) == pytest.approx(byte_bits.sum(axis=1))
+
+
+def test_bits_that_do_not_fit_the_text_are_refused():
+    with pytest.raises(ValueError, match="must have 3 columns for this text, got 2"):
+        bits_by_character("añ", np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="bits of 'run' must have 2 columns, got 3"):
+        character_view("ab", [AdaptedText("run", "#3742c5", np.zeros((1, 3)), [0.0])], key="k")
+
+
+def test_bits_reach_the_browser_to_the_128th_and_never_overflow():
+    panel = _panel(AdaptedText("run", "#3742c5", np.array([[0.5, 1e9]]), [1.0]))
+    coded = np.frombuffer(base64.b64decode(panel["bits"]), dtype="<u2")
+    assert list(coded) == [64, 65535]
+
+
+def test_plotly_js_is_that_of_the_installed_wheel():
+    assert assets.plotly_file().stat().st_size > 1_000_000
+    assert [route.path for route in assets.routes()] == [assets.plotly_url()]
+
+
+PAGE = """
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from metalm.dashboard import palette
+from metalm.dashboard.charts import frame
+from metalm.dashboard.components.character_view import AdaptedText, character_view
+from metalm.dashboard.components.chart import chart
+
+@st.fragment(run_every=0.5)
+def live():
+    num = st.session_state.num = st.session_state.get("num", 20) + 1
+    line = go.Scatter(x=list(range(num)), y=list(range(num)), line={"color": palette.RUNS[0][0]})
+    chart(frame.dress(go.Figure(line)), key="live", label="a line that grows")
+
+st.title("page")
+live()
+text = TEXT
+bits = np.stack([np.full(len(text), 8.0 / (1 + step)) for step in range(4)])
+character_view(text, [AdaptedText("<i>one</i>", palette.RUNS[0][0], bits, [8, 4, 2.5, 2])], key="view")
+"""
+# Markup, RTL, CJK, an emoji of several code points, combining marks, and characters that nobody sees.
+TEXT = (
+    "<img src=x onerror='window.evil=1'>\\u05e9\\u05dc\\u05d5\\u05dd \\u65e5\\u672c e\\u0301 "
+    "\\U0001f469\\u200d\\U0001f469\\u200d\\U0001f467 \\x00\\x1b\\u202e\\u200f\\n\\u0301x\\r\\ny"
+)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A running app with the chart and the character view on its only page."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "page.py").write_text(PAGE.replace("TEXT", f'"{TEXT}"'), encoding="utf-8")
+    (folder / "app.py").write_text(
+        "import streamlit as st\nfrom metalm.dashboard.components import assets\n"
+        "app = st.App('page.py', routes=assets.routes())\n"
+    )
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "config.toml").write_text((ROOT / ".streamlit" / "config.toml").read_text())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, folder / "log.txt")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(120):
+        if server.poll() is not None:
+            pytest.fail(log.read_text())
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"no answer from {address}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("no chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, url):
+    """The page, drawn; requests to other hosts are collected in `page.outside`."""
+    page = browser.new_page(color_scheme="light")
+    page.outside = []
+    page.on(
+        "request",
+        lambda sent: (
+            sent.url.startswith(("http://127.", "ws://127.", "data:", "blob:"))
+            or page.outside.append(sent.url)
+        ),
+    )
+    page.goto(url)
+    page.wait_for_selector(".metalm-chart[data-ready]", timeout=60_000)
+    page.wait_for_selector(".view .panel")
+    yield page
+    page.close()
+
+
+def chart_state(page) -> list:
+    return page.evaluate(
+        "(() => { const c = document.querySelector('.metalm-chart');"
+        " return [c.layout.xaxis.range, c.data[0].x.length, c.data[0].line.color]; })()"
+    )
+
+
+@pytest.mark.browser
+def test_zoom_outlives_new_data_and_a_change_of_theme(page):
+    box = page.locator(".metalm-chart").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 200, steps=5)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('.metalm-chart').layout.xaxis.autorange !== true")
+    zoomed, num, colour = chart_state(page)
+    assert colour == "#3742c5"
+    page.wait_for_function(f"document.querySelector('.metalm-chart').data[0].x.length > {num + 1}")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.querySelector('.metalm-chart').data[0].line.color === '#6ea8ff'")
+    assert chart_state(page)[0] == zoomed
+    assert page.outside == []
+
+
+@pytest.mark.browser
+def test_the_slider_recolours_and_tells_the_score_without_a_rerun(page):
+    first = page.locator(".text span").first
+    assert page.locator(".score").inner_text() == "2.000 bits per byte−6.00 since step 0"
+    cheap = first.evaluate("span => getComputedStyle(span).backgroundColor")
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
+    assert page.locator("output").inner_text() == "step 0 of 3"
+    assert page.locator(".score").inner_text() == "8.000 bits per byte"
+    assert first.evaluate("span => getComputedStyle(span).backgroundColor") != cheap
+    page.get_by_text("Change since step 0").click()
+    page.keyboard.press("Escape")
+    assert "−12+12 bits per character" == page.locator(".view .legend").inner_text().replace("\n", "")
+
+
+@pytest.mark.browser
+def test_hover_and_arrow_keys_tell_the_bits_before_and_after(page):
+    page.locator(".text span").first.hover()
+    tip = page.locator(".tip")
+    assert "U+003C" in tip.inner_text()
+    assert "8.00\t2.00\t−6.00" in tip.inner_text()
+    page.locator(".view .text").focus()
+    page.keyboard.press("ArrowRight")
+    assert "U+0069" in tip.inner_text()
+
+
+@pytest.mark.browser
+def test_any_text_is_shown_as_text_with_its_invisible_characters(page):
+    spans = page.locator(".text span").all_inner_texts()
+    assert page.evaluate("window.evil") is None
+    assert page.locator(".view img, .view i").count() == 0
+    assert "".join(spans).startswith("<img src=x onerror=")
+    assert {"␀", "␛", "[U+202E]", "[U+200F]", "↵", "◌\u0301", "日", "e\u0301"} <= set(spans)
+    assert "\U0001f469\u200d\U0001f469\u200d\U0001f467" in spans  # one family, one character
+    assert page.locator(".text p").count() == 3
+    assert page.locator(".name").inner_text() == "<i>one</i>"
