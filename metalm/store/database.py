@@ -1,8 +1,9 @@
 """One DuckDB file, opened by one process: reads from any thread, writes from one thread of its own.
 
-A DuckDB connection must not be used by two threads at once, and two threads that update one row conflict. So every
-read has a cursor of its own, and every write runs as one transaction on the writer thread, whose caller waits for
-it. Only what is `buffer`ed is written later: within a second, or with the next write, whichever comes first.
+A DuckDB connection must not be used by two threads at once, and two threads that update one row conflict. So
+every read has a cursor of its own, and every write runs as one transaction on the writer thread, whose caller
+waits for it. Only what is `buffer`ed is written later: within a second, or with the next write, whichever
+comes first.
 """
 
 from __future__ import annotations
@@ -110,7 +111,10 @@ class Database:
     # ---- writes ----
 
     def write(self, work: Callable[[Transaction], Result]) -> Result:
-        """Runs `work` as one transaction on the writer thread, and waits. What it raises undoes it, and is raised."""
+        """Runs `work` as one transaction on the writer thread, and waits for it.
+
+        What `work` raises undoes the transaction and is raised here.
+        """
         if threading.current_thread() is self._writer:
             raise ValueError("a write must not wait for another write")
         done: Future = Future()

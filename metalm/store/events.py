@@ -21,13 +21,14 @@ class Events:
         )
 
     def of(self, subject: str) -> pd.DataFrame:
-        """What befell one thing, newest first: at, kind, message."""
+        """What befell one thing, newest first: created_at, kind, message."""
         return self._database.frame(
-            "SELECT at, kind, message FROM events WHERE subject = ? ORDER BY at DESC", [subject]
+            "SELECT created_at, kind, message FROM events WHERE subject = ? ORDER BY created_at DESC",
+            [subject],
         )
 
     def recent(self, limit: int = 50) -> pd.DataFrame:
-        """The newest events: at, kind, subject, message."""
+        """The newest events: created_at, kind, subject, message."""
         return self._database.frame(
-            "SELECT at, kind, subject, message FROM events ORDER BY at DESC LIMIT ?", [limit]
+            "SELECT created_at, kind, subject, message FROM events ORDER BY created_at DESC LIMIT ?", [limit]
         )

@@ -86,9 +86,10 @@ class Jobs:
         return [_job(row) for row in rows]
 
     def start(self, job_id: str) -> bool:
-        """Marks a waiting job as running. False when it waits no longer: cancelled, or taken by another worker."""
+        """Marks a waiting job as running. False when it waits no longer."""
         changed = self._database.execute(
-            "UPDATE jobs SET status = 'running', started_at = ? WHERE id = ? AND status = 'queued' RETURNING id",
+            "UPDATE jobs SET status = 'running', started_at = ? WHERE id = ? AND status = 'queued' "
+            "RETURNING id",
             [naive(now()), job_id],
         )
         return bool(changed)

@@ -17,7 +17,7 @@ _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
 def connect(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
-    """The root connection to `path`, created where there is none, and where a corrupt log was moved, if there was.
+    """The root connection to `path`, created if need be, and where a corrupt log was moved to, if any.
 
     Committed rows up to the last checkpoint are in the file itself; only what the damaged log alone held is
     lost, and the log is kept. Raises HomeError when another process holds the file or it is no database.

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from metalm import units
 from metalm.errors import NotFoundError, RunStateError
 from metalm.store.database import Database, Transaction
 from metalm.store.values import naive, now, record, to_json
@@ -22,9 +21,10 @@ class Run:
     """One training. `id` is 12 hex digits.
 
     parent: the run whose weights it started from. tokenizer: a hash, "" until it is fitted. group: shared by
-    the seeds that were launched together. adaptation: what tuning chose at the end. seen: the texts that it or
-    an ancestor was trained on, each "sha256:begin:end"; validated: those that it or an ancestor was chosen by.
-    tokens, seconds: spent in training so far. best_value: bits per byte after adaptation on meta-validation.
+    the seeds that were launched together. adaptation: what tuning chose at the end. seen: the texts that the
+    run or an ancestor was trained on, each "sha256:begin:end"; validated: those that it or an ancestor was
+    chosen by. tokens, seconds: spent in training so far. best_value: bits per byte after adaptation, the mean
+    over meta-validation.
     """
 
     id: str
@@ -68,7 +68,8 @@ _FIELDS = tuple(field.name for field in fields(Run))
 _SELECT = """
 SELECT id, name, status, algorithm, split_id, seed, config, device, code_version, parent, tokenizer, "group",
     owner_pid, owner_boot, heartbeat, error, traceback, tags, notes, archived, adaptation,
-    created_at, started_at, finished_at, step, tokens, seconds, progress, best_step, best_value, seen, validated
+    created_at, started_at, finished_at, step, tokens, seconds, progress, best_step, best_value, seen,
+    validated
 FROM runs
 """
 
@@ -113,26 +114,21 @@ class Runs:
         )
 
     def table(self) -> pd.DataFrame:
-        """One row a run, newest first: id, name, status, algorithm, split (its name), split_id, seed, group, device,
-        parent, step, tokens, seconds, progress, best_step, best_value, bits_per_byte_before, bits_per_byte_after
-        (meta-validation, at the best step), tokens_per_second, tags (list), notes, archived, error, config (JSON
-        text), created_at, started_at, finished_at."""
-        frame = self._database.frame(_TABLE)
-        frame["bits_per_byte_before"] = units.bits_per_byte(
-            frame.pop("nats_before"), frame.pop("bytes_before")
-        )
-        frame["bits_per_byte_after"] = units.bits_per_byte(frame.pop("nats_after"), frame.pop("bytes_after"))
-        return frame
+        """One row a run, newest first.
+
+        Columns id, name, status, algorithm, split (its name), split_id, seed, group, device, parent, step,
+        tokens, seconds, progress, best_step, best_value, bits_per_byte_before and bits_per_byte_after
+        adaptation (means over meta-validation at the best step), tokens_per_second, tags (list), notes,
+        archived, error, config (JSON text), created_at, started_at, finished_at.
+        """
+        return self._database.frame(_TABLE)
 
     # ---- a run's life ----
 
     def add(self, *runs: Run) -> None:
         """New runs, all or none."""
 
-        def insert(transaction: Transaction) -> None:
-            transaction.append("runs", _FIELDS, [_row(run) for run in runs])
-
-        self._database.write(insert)
+        self._database.write(lambda transaction: insert(transaction, *runs))
 
     def set_status(
         self,
@@ -169,11 +165,7 @@ class Runs:
             idle = ("queued", "stopped", "failed", "interrupted")
             _require(transaction, run_id, idle, "start")
             transaction.execute("DELETE FROM metrics WHERE run = ? AND step > ?", [run_id, step])
-            transaction.execute(
-                "UPDATE runs SET status = 'running', device = ?, owner_pid = ?, owner_boot = ?, heartbeat = ?, "
-                "error = '', traceback = '', started_at = coalesce(started_at, ?), finished_at = NULL WHERE id = ?",
-                [device, pid, boot_id, (at := naive(now())), at, run_id],
-            )
+            transaction.execute(_START, [device, pid, boot_id, (at := naive(now())), at, run_id])
 
         self._database.write(restart)
 
@@ -192,7 +184,7 @@ class Runs:
         )
 
     def set_best(self, run_id: str, step: int | None, value: float | None) -> None:
-        """The step of the best weights so far, and their bits per byte after adaptation on meta-validation."""
+        """The step of the best weights so far, and what they came to: see `best_value`."""
         self._database.execute(
             "UPDATE runs SET best_step = ?, best_value = ? WHERE id = ?", [step, value, run_id]
         )
@@ -255,20 +247,27 @@ class Runs:
         self._database.write(delete)
 
 
-_SUMMARY = ("nats_before", "bytes_before", "nats_after", "bytes_after", "tokens_per_second")
+_SUMMARY = ("bits_per_byte_before", "bits_per_byte_after", "tokens_per_second")
 
 _TABLE = """
-SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed, r."group",
-    r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value, u.nats_before,
-    u.bytes_before, u.nats_after, u.bytes_after, u.tokens_per_second, CAST(r.tags AS VARCHAR[]) AS tags, r.notes,
-    r.archived, r.error, r.config, r.created_at, r.started_at, r.finished_at
+SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed,
+    r."group", r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value,
+    u.bits_per_byte_before, u.bits_per_byte_after, u.tokens_per_second,
+    CAST(r.tags AS VARCHAR[]) AS tags, r.notes, r.archived, r.error, r.config,
+    r.created_at, r.started_at, r.finished_at
 FROM runs r LEFT JOIN run_summary u ON u.run = r.id LEFT JOIN splits s ON s.id = r.split_id
 ORDER BY r.created_at DESC, r.id
 """
 
+_START = """
+UPDATE runs SET status = 'running', device = ?, owner_pid = ?, owner_boot = ?, heartbeat = ?, error = '',
+    traceback = '', started_at = coalesce(started_at, ?), finished_at = NULL
+WHERE id = ?
+"""
+
 _DELETE = (
     "DELETE FROM metrics WHERE run = ?",
-    "DELETE FROM evaluations WHERE run = ?",
+    "DELETE FROM evaluations WHERE run_id = ?",
     "DELETE FROM adaptation_steps WHERE adaptation_id IN (SELECT id FROM adaptations WHERE run = ?)",
     "DELETE FROM adaptations WHERE run = ?",
     "DELETE FROM samples WHERE run = ?",
@@ -278,6 +277,11 @@ _DELETE = (
     "UPDATE openings SET run_id = '' WHERE run_id = ?",
     "DELETE FROM runs WHERE id = ?",
 )
+
+
+def insert(transaction: Transaction, *runs: Run) -> None:
+    """Adds runs."""
+    transaction.append("runs", _FIELDS, [_row(run) for run in runs])
 
 
 def _require(transaction: Transaction, run_id: str, expected: Collection[str], wish: str) -> None:

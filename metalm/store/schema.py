@@ -1,7 +1,7 @@
 """The tables, as numbered migrations: a store of any older version is brought up to date when it is opened.
 
-A migration, once released, is never edited; a change is a new one at the end. Indexes are primary keys only: more
-of them make inserts five times slower, and DuckDB's scans do without.
+A migration, once released, is never edited; a change is a new one at the end. Indexes are primary keys only:
+more of them make inserts five times slower, and DuckDB's scans do without.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ CREATE TABLE splits (
 );
 CREATE TABLE split_tasks (  -- names and groups as they were when the split was frozen
     split_id VARCHAR NOT NULL, position INTEGER NOT NULL, task_id VARCHAR NOT NULL,
-    role VARCHAR NOT NULL, near BOOLEAN, name VARCHAR NOT NULL, groups JSON NOT NULL, relatives VARCHAR NOT NULL
+    role VARCHAR NOT NULL, near BOOLEAN,
+    name VARCHAR NOT NULL, groups JSON NOT NULL, relatives VARCHAR NOT NULL
 );
-CREATE TABLE openings (split_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL, at TIMESTAMP NOT NULL);
+CREATE TABLE openings (split_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL);
 CREATE TABLE tokenizers (
     hash VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, vocab_size INTEGER NOT NULL,
     data JSON NOT NULL, created_at TIMESTAMP NOT NULL
@@ -45,19 +46,18 @@ CREATE TABLE runs (
     best_step BIGINT, best_value DOUBLE, seen JSON NOT NULL, validated JSON NOT NULL
 );
 CREATE TABLE run_summary (
-    run VARCHAR PRIMARY KEY, nats_before DOUBLE, bytes_before BIGINT, nats_after DOUBLE, bytes_after BIGINT,
-    tokens_per_second DOUBLE
+    run VARCHAR PRIMARY KEY, bits_per_byte_before DOUBLE, bits_per_byte_after DOUBLE, tokens_per_second DOUBLE
 );
 CREATE TABLE metrics (
     run VARCHAR NOT NULL, step BIGINT NOT NULL, tokens BIGINT NOT NULL, wall_seconds DOUBLE NOT NULL,
     name VARCHAR NOT NULL, task_id VARCHAR, adaptation_step INTEGER, value DOUBLE NOT NULL
 );
 CREATE TABLE evaluations (
-    run VARCHAR, checkpoint_step BIGINT, split_id VARCHAR NOT NULL, role VARCHAR NOT NULL,
+    run_id VARCHAR, checkpoint_step BIGINT, split_id VARCHAR NOT NULL, role VARCHAR NOT NULL,
     task_id VARCHAR NOT NULL, track VARCHAR NOT NULL, method VARCHAR NOT NULL, adaptation JSON NOT NULL,
-    support_bytes BIGINT NOT NULL, draw INTEGER NOT NULL, adaptation_step INTEGER NOT NULL, seed BIGINT NOT NULL,
-    nats DOUBLE NOT NULL, tokens BIGINT NOT NULL, bytes BIGINT NOT NULL, chars BIGINT NOT NULL,
-    seconds DOUBLE NOT NULL, seen BOOLEAN NOT NULL, created_at TIMESTAMP NOT NULL
+    support_bytes BIGINT NOT NULL, draw INTEGER NOT NULL, adaptation_step INTEGER NOT NULL,
+    seed BIGINT NOT NULL, nats DOUBLE NOT NULL, tokens BIGINT NOT NULL, bytes BIGINT NOT NULL,
+    chars BIGINT NOT NULL, seconds DOUBLE NOT NULL, seen BOOLEAN NOT NULL, created_at TIMESTAMP NOT NULL
 );
 CREATE TABLE jobs (
     id VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, payload JSON NOT NULL, status VARCHAR NOT NULL,
@@ -79,7 +79,7 @@ CREATE TABLE samples (
     created_at TIMESTAMP NOT NULL
 );
 CREATE TABLE events (
-    at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL, subject VARCHAR NOT NULL, message VARCHAR NOT NULL
+    created_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL, subject VARCHAR NOT NULL, message VARCHAR NOT NULL
 );
 """
 

@@ -1,0 +1,141 @@
+"""Live demos that were saved, with every token's nats after each step, and the texts that runs wrote."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from metalm.errors import NotFoundError
+from metalm.store.database import Database, Transaction
+from metalm.store.values import naive, now, record, to_json
+
+_STEP_FIELDS = ("adaptation_id", "step", "nats", "tokens", "bytes", "chars", "seconds", "token_nats")
+
+
+def new_id() -> str:
+    """12 hex digits, never the same twice."""
+    return uuid.uuid4().hex[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptationStep:
+    """The query's score after `step` steps: summed nats with counts, and the nats of each token."""
+
+    step: int
+    nats: float
+    tokens: int
+    bytes: int
+    chars: int
+    seconds: float
+    token_nats: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptationRecord:
+    """A run adapted to `support` and judged on `query`. adaptation: the inner loop's settings."""
+
+    id: str = field(default_factory=new_id)
+    run: str
+    name: str
+    support: str
+    query: str
+    adaptation: dict[str, Any]
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A text that a run wrote after `prompt`, `adaptation_step` steps into an adaptation, if any."""
+
+    id: str = field(default_factory=new_id)
+    run: str
+    adaptation_id: str | None = None
+    adaptation_step: int = 0
+    prompt: str
+    text: str
+    temperature: float
+    seed: int
+    created_at: datetime = field(default_factory=now)
+
+
+class Adaptations:
+    """The tables `adaptations`, `adaptation_steps` and `samples`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, adaptation: AdaptationRecord, steps: Sequence[AdaptationStep], samples: Sequence[Sample] = ()
+    ) -> None:
+        """Saves a demo with its steps and samples, all or nothing."""
+
+        def insert(transaction: Transaction) -> None:
+            values = {**asdict(adaptation), "adaptation": to_json(adaptation.adaptation)}
+            values["created_at"] = naive(adaptation.created_at)
+            transaction.append("adaptations", tuple(values), [tuple(values.values())])
+            rows = [(adaptation.id, *asdict(step).values()) for step in steps]
+            transaction.append("adaptation_steps", _STEP_FIELDS, [(*row[:-1], list(row[-1])) for row in rows])
+            _add_samples(transaction, samples)
+
+        self._database.write(insert)
+
+    def all(self) -> list[AdaptationRecord]:
+        """Every saved demo, newest first."""
+        return [_adaptation(row) for row in self._database.rows(_SELECT + "ORDER BY created_at DESC, id")]
+
+    def get(self, adaptation_id: str) -> AdaptationRecord:
+        """The demo with this id. Raises NotFoundError."""
+        row = self._database.row(_SELECT + "WHERE id = ?", [adaptation_id])
+        if row is None:
+            raise NotFoundError(f"no saved adaptation {adaptation_id!r} in the store")
+        return _adaptation(row)
+
+    def steps(self, adaptation_id: str) -> list[AdaptationStep]:
+        """The steps of a saved demo, from 0 on."""
+        rows = self._database.rows(
+            "SELECT step, nats, tokens, bytes, chars, seconds, token_nats FROM adaptation_steps "
+            "WHERE adaptation_id = ? ORDER BY step",
+            [adaptation_id],
+        )
+        return [record(AdaptationStep, (*row[:-1], tuple(row[-1]))) for row in rows]
+
+    def delete(self, adaptation_id: str) -> None:
+        """Forgets a saved demo, its steps and its samples."""
+
+        def delete(transaction: Transaction) -> None:
+            transaction.execute("DELETE FROM samples WHERE adaptation_id = ?", [adaptation_id])
+            transaction.execute("DELETE FROM adaptation_steps WHERE adaptation_id = ?", [adaptation_id])
+            transaction.execute("DELETE FROM adaptations WHERE id = ?", [adaptation_id])
+
+        self._database.write(delete)
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        """Saves texts that runs wrote."""
+        self._database.write(lambda transaction: _add_samples(transaction, samples))
+
+    def samples(self, *, run: str | None = None, adaptation_id: str | None = None) -> list[Sample]:
+        """The saved texts, of a run or of a demo, newest first."""
+        rows = self._database.rows(_SAMPLES, [run, run, adaptation_id, adaptation_id])
+        return [record(Sample, row) for row in rows]
+
+
+_SELECT = "SELECT id, run, name, support, query, adaptation, created_at FROM adaptations "
+
+_SAMPLES = """
+SELECT id, run, adaptation_id, adaptation_step, prompt, text, temperature, seed, created_at FROM samples
+WHERE (CAST(? AS VARCHAR) IS NULL OR run = ?) AND (CAST(? AS VARCHAR) IS NULL OR adaptation_id = ?)
+ORDER BY created_at DESC, id
+"""
+
+
+def _adaptation(row: tuple) -> AdaptationRecord:
+    return record(AdaptationRecord, row, json=["adaptation"])
+
+
+def _add_samples(transaction: Transaction, samples: Sequence[Sample]) -> None:
+    columns = tuple(f.name for f in fields(Sample))
+    rows = [{**asdict(sample), "created_at": naive(sample.created_at)} for sample in samples]
+    transaction.append("samples", columns, [tuple(row.values()) for row in rows])

@@ -1,0 +1,57 @@
+"""A store: one DuckDB file and its sections, one a group of tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metalm.store.adaptations import Adaptations
+from metalm.store.bundles import Bundles
+from metalm.store.corpora import Corpora
+from metalm.store.database import Database
+from metalm.store.evaluations import Evaluations
+from metalm.store.events import Events
+from metalm.store.jobs import Jobs
+from metalm.store.metrics import Metrics
+from metalm.store.runs import Runs
+from metalm.store.schema import migrate
+from metalm.store.splits import Splits
+from metalm.store.tokenizers import Tokenizers
+
+
+class Store:
+    """Opens the file, brings its tables up to date, and owns it until `close`. Any thread may use it.
+
+    Raises HomeError when another process has the file, when it cannot be read, or when a newer metalm wrote
+    it. A corrupt write-ahead log is moved aside, kept, and recorded as an event.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        try:
+            migrate(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+        self.corpora = Corpora(self._database)
+        self.splits = Splits(self._database)
+        self.tokenizers = Tokenizers(self._database)
+        self.runs = Runs(self._database)
+        self.metrics = Metrics(self._database)
+        self.evaluations = Evaluations(self._database)
+        self.adaptations = Adaptations(self._database)
+        self.jobs = Jobs(self._database)
+        self.events = Events(self._database)
+        self.bundles = Bundles(self._database)
+        if (kept := self._database.quarantined) is not None:
+            message = (
+                f"the write-ahead log was corrupt and was moved to {kept.name}; its last rows may be lost"
+            )
+            self.events.add("quarantine", "", message)
+
+    def flush(self) -> None:
+        """Waits until everything that was added before can be read, and would survive a kill."""
+        self._database.flush()
+
+    def close(self) -> None:
+        """Writes what is buffered and gives the file back. Twice is once."""
+        self._database.close()
