@@ -140,7 +140,8 @@ def paired(
 def _difference(
     left: str, right: str, support_bytes: int, pairs: pd.DataFrame, *, seed: int, resamples: int
 ) -> Difference:
-    change = (pairs[right] - pairs[left]).to_numpy()
+    # Where both diverged, infinity minus infinity, neither is better.
+    change = (pairs[right] - pairs[left]).fillna(0.0).to_numpy()
     low, high = interval(change, seed=seed, resamples=resamples)
     tie = np.abs(change) < 1e-6
     return Difference(
@@ -152,7 +153,7 @@ def _difference(
         low=low,
         high=high,
         median=float(np.median(change)),
-        relative=float(change.mean() / pairs[left].mean()),
+        relative=float(change.mean()) / float(pairs[left].mean()),
         wins=int(np.sum(~tie & (change < 0))),
         ties=int(np.sum(tie)),
         losses=int(np.sum(~tie & (change > 0))),
@@ -164,9 +165,10 @@ def interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of `values` (one a task): the same for the same seed.
 
-    nan for fewer than two values: one task says nothing about the spread between tasks.
+    nan for fewer than two values, since one task says nothing about the spread between tasks, and when a
+    value is infinite.
     """
-    if len(values) < 2:
+    if len(values) < 2 or not np.isfinite(values).all():
         return float("nan"), float("nan")
     drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
     low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])

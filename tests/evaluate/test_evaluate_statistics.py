@@ -137,6 +137,16 @@ def test_paired_difference_with_a_series_that_has_no_rows_is_empty():
     assert statistics.paired(statistics.by_task(frame(row())), "a", "b") == []
 
 
+def test_a_task_on_which_weights_diverged_costs_infinitely_much_and_is_a_loss():
+    left = [row("a", "t"), row("a", "u", bits=math.inf), row("a", "v")]
+    right = [row("b", "t", bits=math.inf), row("b", "u", bits=math.inf), row("b", "v", bits=1.0)]
+    tasks = statistics.by_task(frame(*left, *right))
+    assert statistics.summary(tasks)["mean"].tolist() == [math.inf, math.inf]
+    (found,) = statistics.paired(tasks, "a", "b")
+    assert (found.wins, found.ties, found.losses) == (1, 1, 1)
+    assert math.isnan(found.low)
+
+
 def test_near_and_far_tasks_are_summarised_apart():
     tasks = statistics.by_task(
         frame(row(task="n1", bits=1.0), row(task="n2", bits=3.0), row(task="f", bits=5.0))
