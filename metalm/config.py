@@ -220,10 +220,10 @@ class Validation(Settings):
     """How often, and on how much, the meta-validation tasks are measured during training."""
 
     section = "validation"
-    every: int = setting(50, "outer steps between two measurements (0: only at the end)", at_least=0)
+    every: int = setting(100, "outer steps between two measurements (0: only at the end)", at_least=0)
     support_bytes: int = setting(2048, "bytes of each support set", at_least=0, at_most=1_000_000)
     query_bytes: int = setting(
-        4096, "bytes of each query set that are scored", at_least=64, at_most=1_000_000
+        2048, "bytes of each query set that are scored", at_least=64, at_most=1_000_000
     )
     steps: int = setting(
         5,

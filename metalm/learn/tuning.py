@@ -30,10 +30,10 @@ from metalm.units import bits_per_byte
 class Grid:
     """What is tried: every rate with every number of steps, and no adaptation at all."""
 
-    lrs: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0, 2.0)
-    steps: tuple[int, ...] = (1, 3, 10)
+    lrs: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
+    steps: tuple[int, ...] = (5, 20)
     support_bytes: int = 2048  # of each task, at most
-    query_bytes: int = 4096
+    query_bytes: int = 2048
 
     def __post_init__(self) -> None:
         for name, values in (("lrs", self.lrs), ("steps", self.steps)):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalm.config import Algorithm, Fomaml, InnerLoop, Joint, Reptile, Sequential
+from metalm.config import Algorithm, Fomaml, Joint, Reptile, Sequential
 from metalm.errors import SplitError
 from metalm.learn.inner import SupportSet
 
@@ -40,10 +40,6 @@ class Visit:
     task_id: str
     name: str
 
-    def parts(self) -> dict[str, Tensor]:
-        """What the visit reads, to be shown: token ids (B, tokens) by part."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True)
 class Episode(Visit):
@@ -51,10 +47,6 @@ class Episode(Visit):
 
     support: SupportSet
     query_BT: Tensor
-
-    def parts(self) -> dict[str, Tensor]:
-        """See `Visit.parts`."""
-        return {"support": self.support.windows_NT, "query": self.query_BT}
 
 
 @dataclass(frozen=True)
@@ -69,20 +61,12 @@ class Streams(Visit):
         steps = range(0, self.tokens_BT.shape[1] - 1, self.window)
         return [self.tokens_BT[:, begin : begin + self.window + 1] for begin in steps]
 
-    def parts(self) -> dict[str, Tensor]:
-        """See `Visit.parts`."""
-        return {"query": self.tokens_BT}
-
 
 @dataclass(frozen=True)
 class Batch(Visit):
     """Windows of a task, (B, T + 1)."""
 
     windows_BT: Tensor
-
-    def parts(self) -> dict[str, Tensor]:
-        """See `Visit.parts`."""
-        return {"query": self.windows_BT}
 
 
 def draw_episode(task: TaskTokens, config: Fomaml | Reptile, rng: np.random.Generator) -> Episode:
@@ -132,8 +116,7 @@ def check_length(task: TaskTokens, algorithm: Algorithm) -> None:
     match algorithm:
         case Sequential(window=window) | Joint(window=window):
             needed, what = window + 1, "one window"
-        case _:
-            inner: InnerLoop = algorithm.inner
+        case Fomaml(inner=inner) | Reptile(inner=inner):
             needed, what = 2 * (inner.window + 1), "one support and one query window"
     if len(task.ids) < needed:
         raise SplitError(

@@ -78,14 +78,6 @@ def test_streams_of_a_short_text_are_fewer_batches():
     assert len(streams.batches()) == 2
 
 
-def test_a_visit_shows_what_it_reads():
-    episode = draw_episode(counting(1000), Fomaml(), np.random.default_rng(0))
-
-    assert list(episode.parts()) == ["support", "query"]
-    assert list(draw_batch(counting(1000), Joint(), np.random.default_rng(0)).parts()) == ["query"]
-    assert list(draw_streams(counting(1000), Sequential(), np.random.default_rng(0)).parts()) == ["query"]
-
-
 @pytest.mark.parametrize(
     ("algorithm", "num_tokens", "message"),
     [
