@@ -35,6 +35,7 @@ _LATIN = (
     "cp850",
 )  # commonest first
 _CONTROLS = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
+_PLAIN = bytes(range(32, 127)) + b"\t\n\r"
 _MAX_CONTROLS = 0.02  # share of a sample's bytes; text has next to none, random bytes have a tenth
 
 
@@ -96,8 +97,11 @@ def _whole_characters(window: bytes) -> bytes:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 without a mark: the byte order that gives assigned characters, nearly without exception."""
-    if b"\0" not in head:
+    """UTF-16 without a mark: the byte order that gives assigned characters, nearly without exception.
+
+    Half of the bytes of wide ASCII are zeros; in plain ASCII with a few zeros, which is binary, most are not.
+    """
+    if b"\0" not in head or len(head.translate(None, _PLAIN)) < 0.25 * len(head):
         return None
     found = {}
     for encoding in ("utf-16-le", "utf-16-be"):

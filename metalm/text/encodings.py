@@ -31,12 +31,17 @@ def find_encoding(path: Path, encoding: str, name: str) -> str:
 
 
 def _spelling(encoding: str) -> str:
+    name = ""
     try:
-        b"".decode(encoding)
         name = codecs.lookup(encoding).name
-    except (LookupError, ValueError, UnicodeError):  # ValueError: a NUL in the name
-        name = ""
-    if not name or name.replace("-", "_") in _NOT_OF_FILES:
+        b"x".decode(encoding)  # a LookupError where it turns bytes into bytes, as zlib does
+    except UnicodeDecodeError:
+        is_known = True  # one byte is no character of it
+    except (LookupError, ValueError):  # ValueError: the name itself is no text
+        is_known = False
+    else:
+        is_known = True
+    if not is_known or name.replace("-", "_") in _NOT_OF_FILES:
         raise CorpusError(f"encoding must be auto or an encoding that Python knows, got {encoding!r}")
     return name
 
