@@ -1,0 +1,149 @@
+"""Evaluations of several runs, brought to what may be compared: one split, one role, one adaptation a series.
+
+Data only, no streamlit. A series is a run, by its id, or a baseline, by its method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from metalm.dashboard import palette
+from metalm.dashboard.palette import RunStyle
+from metalm.evaluate import statistics
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs were evaluated: results meet only on the same split, by its hash, and role."""
+
+    split_id: str
+    split: str
+    role: str
+
+    def __str__(self) -> str:
+        return f"{self.split} · {self.role}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All results at one place.
+
+    tasks: lines of `statistics.by_task`, less those that a run has seen. marks: one line a task with task_id,
+    task (name) and near. missing: ids of the runs without any result here. superseded: whether older results,
+    with another adaptation, were left out.
+    """
+
+    place: Place
+    tasks: pd.DataFrame
+    marks: pd.DataFrame
+    styles: dict[str, RunStyle]
+    left_out: pd.DataFrame
+    missing: tuple[str, ...]
+    superseded: bool
+
+    def named(self, lines: pd.DataFrame) -> pd.DataFrame:
+        """`lines` with the task's name and mark, and the series' name."""
+        lines = lines.merge(self.marks, on="task_id", how="left")
+        return lines.assign(name=[self.styles[series].name for series in lines["series"]])
+
+
+def places(rows: pd.DataFrame, run_ids: Sequence[str]) -> list[Place]:
+    """Where any of the runs has results: most of the runs first, meta-validation before meta-test."""
+    own = rows[rows["run_id"].isin(run_ids)]
+    counts = own.groupby(["split_id", "split", "role"], sort=False)["run_id"].nunique()
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][2] == "meta-test"))
+    return [Place(*place) for place, _ in ranked]
+
+
+def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Evidence:
+    """The evidence of the runs `names` (id -> name) and of all baselines at `place`."""
+    here = rows[(rows["split_id"] == place.split_id) & (rows["role"] == place.role)]
+    own = here["run_id"].isin(names) & (here["method"] == "adapt")
+    baseline = here["method"] != "adapt"
+    here = here[own | baseline]
+    here = here.assign(series=_series(here))
+    newest = here.groupby("series")["adaptation"].transform("last")
+    kept = here[here["adaptation"] == newest]
+    baselines = sorted(kept.loc[kept["method"] != "adapt", "series"].unique())
+    found = set(kept["series"])
+    return Evidence(
+        place=place,
+        tasks=statistics.by_task(kept),
+        marks=here.drop_duplicates("task_id")[["task_id", "task", "near"]],
+        styles=palette.run_styles(names) | _baseline_styles(baselines),
+        left_out=statistics.left_out(kept) if len(kept) else pd.DataFrame(),
+        missing=tuple(run_id for run_id in names if run_id not in found),
+        superseded=len(kept) < len(here),
+    )
+
+
+def _series(rows: pd.DataFrame) -> pd.Series:
+    """The run's id for its own adaptation; for a baseline its method, with the run that it stands on, if any."""
+    method = rows["method"].where(rows["run_id"].isna(), rows["method"] + " · " + rows["run"].fillna(""))
+    return rows["run_id"].where(rows["method"] == "adapt", method)
+
+
+def _baseline_styles(methods: Sequence[str]) -> dict[str, RunStyle]:
+    """Baselines are grey: a dash and a marker each."""
+    return {
+        method: RunStyle(
+            method,
+            palette.NEUTRAL[0],
+            palette.DASHES[(i + 1) % len(palette.DASHES)],
+            palette.SYMBOLS[i % len(palette.SYMBOLS)],
+        )
+        for i, method in enumerate(methods)
+    }
+
+
+def before_after(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
+    """One line a (series, task): `before` and `after` adaptation to `support_bytes`, and what it `saved`."""
+    here = tasks[tasks["support_bytes"] == support_bytes]
+    index = ["series", "task_id"]
+    before = here[here["adaptation_step"] == 0].set_index(index)["value"]
+    after = statistics.at_last_step(here).set_index(index)["value"]
+    table = pd.DataFrame({"before": before, "after": after}).reset_index()
+    return table.assign(saved=table["before"] - table["after"])
+
+
+def over_support(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Means after the last step by support size, over the tasks that every series has at every size."""
+    return statistics.summary(statistics.balanced(statistics.at_last_step(tasks)))
+
+
+def over_steps(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
+    """Means by adaptation step at one support size, each series over the tasks that all series have."""
+    here = tasks[tasks["support_bytes"] == support_bytes]
+    shared = here.groupby("task_id")["series"].transform("nunique") == here["series"].nunique()
+    steps = here[shared]
+    # Series may have different steps: balance is asked of each step's own tasks.
+    parts = [statistics.balanced(part) for _, part in steps.groupby("series")]
+    return statistics.summary(pd.concat(parts)) if parts else statistics.summary(steps)
+
+
+def differences(evidence: Evidence, control: str) -> pd.DataFrame:
+    """Paired differences of every series to `control`, one line a (series, support size)."""
+    found = [
+        difference
+        for series in evidence.styles
+        if series != control
+        for difference in statistics.paired(evidence.tasks, control, series)
+    ]
+    return pd.DataFrame(
+        {
+            "name": evidence.styles[one.right].name,
+            "support_bytes": one.support_bytes,
+            "tasks": one.tasks,
+            "difference": one.mean,
+            "low": one.low,
+            "high": one.high,
+            "relative": 100 * one.relative,
+            "better": one.wins,
+            "equal": one.ties,
+            "worse": one.losses,
+        }
+        for one in found
+    )

@@ -1,0 +1,171 @@
+"""Evaluations of the chosen runs: task by task before and after adaptation, and paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import compare_evidence, run_evaluate, state, wording
+from metalm.dashboard.charts.adaptation import adaptation_curves, task_dumbbells
+from metalm.dashboard.charts.matrices import task_heatmap
+from metalm.dashboard.compare_evidence import Evidence
+from metalm.dashboard.components.chart import chart
+from metalm.store.runs import Run
+
+_NUMBER = st.column_config.NumberColumn(format="%.3f")
+_CHANGE = st.column_config.NumberColumn(format="%+.3f")
+
+
+def evidence(runs: Sequence[Run]) -> Evidence | None:
+    """What was measured of `runs` at the place that is chosen; None, and a way out, when nothing was."""
+    rows = state.home().evaluations([run.id for run in runs])
+    names = {run.id: run.name for run in runs}
+    found = {str(place): place for place in compare_evidence.places(rows, list(names))}
+    if not found:
+        _offer(runs, "None of these runs was evaluated yet.")
+        return None
+    chosen = state.select("Evaluated on", list(found), "place") if len(found) > 1 else next(iter(found))
+    gathered = compare_evidence.gather(rows, found[chosen], names)
+    _tell(gathered, runs)
+    if gathered.tasks.empty:
+        st.warning("The runs have seen every task that was evaluated here, so there is nothing to compare.")
+        return None
+    return gathered
+
+
+def _offer(runs: Sequence[Run], headline: str) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{headline}**")
+        st.markdown(
+            ":gray[An evaluation scores tasks that a run has never seen, before and after adaptation.]"
+        )
+        if st.button("Evaluate", key="compare.evaluate"):
+            run_evaluate.ask(list(runs))
+
+
+def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
+    """Where the numbers stem from, and what is not among them."""
+    place = gathered.place
+    st.caption(
+        f"{place.role} tasks of the split **{place.split}** `{place.split_id[:8]}`; bits per byte, "
+        "less is better."
+    )
+    absent = [run for run in runs if run.id in gathered.missing]
+    if absent:
+        names = ", ".join(f"**{run.name}**" for run in absent)
+        _offer(absent, f"No result of {names.replace('**', '')} on this split and role.")
+        st.caption(
+            "Results on a split of another content hash are not put beside these: other tasks, other bytes."
+        )
+    if not gathered.left_out.empty:
+        out = gathered.left_out
+        seen = out[out["reason"] == "seen in training"]["task_id"].nunique()
+        if seen:
+            st.caption(f"{wording.things(seen, 'task')} left out: seen in training by one of the runs.")
+    if gathered.superseded:
+        st.caption("Of runs that were evaluated with several adaptations, the latest is shown.")
+
+
+def tasks(runs: Sequence[Run]) -> None:
+    """Before and after adaptation, task by task; then the paired differences to a control."""
+    gathered = evidence(runs)
+    if gathered is None:
+        return
+    size = _support_size(gathered.tasks)
+    table = gathered.named(compare_evidence.before_after(gathered.tasks, size))
+    look = state.switch("Look", ["Before and after", "Heat map", "Table"], "look")
+    if look == "Before and after":
+        chart(
+            task_dumbbells(table, gathered.styles),
+            key="dumbbells",
+            label="Each task before and after adaptation",
+        )
+    elif look == "Heat map":
+        wide = _wide(table, gathered, "after")
+        chart(task_heatmap(wide), key="heat", label="Bits per byte after adaptation, tasks by runs")
+    else:
+        _table(table)
+    _paired(gathered)
+
+
+def _support_size(lines: pd.DataFrame) -> int:
+    sizes = {f"{size}": wording.size(size) for size in sorted(lines["support_bytes"].unique(), reverse=True)}
+    if len(sizes) == 1:
+        return int(next(iter(sizes)))
+    return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
+
+
+def _wide(table: pd.DataFrame, gathered: Evidence, column: str) -> pd.DataFrame:
+    order = [style.name for style in gathered.styles.values()]
+    wide = table.pivot_table(index="task", columns="name", values=column)
+    wide = wide[[name for name in order if name in wide]]
+    return wide.loc[wide.mean(axis=1).sort_values(ascending=False).index]
+
+
+def _table(table: pd.DataFrame) -> None:
+    marks = {True: "near", False: "far"}
+    shown = table.assign(distance=[marks.get(near, "") for near in table["near"]])
+    st.dataframe(
+        shown[["task", "distance", "name", "before", "after", "saved"]].sort_values(["task", "after"]),
+        hide_index=True,
+        column_config={
+            "name": "run",
+            "distance": st.column_config.TextColumn("near or far", help="of the meta-train tasks"),
+            "before": _NUMBER,
+            "after": _NUMBER,
+            "saved": _CHANGE,
+        },
+        alt="Bits per byte of each task and run before and after adaptation",
+    )
+
+
+def _paired(gathered: Evidence) -> None:
+    series = {style.name: key for key, style in gathered.styles.items() if key not in gathered.missing}
+    if len(series) < 2:
+        return
+    st.subheader("Paired differences")
+    control = state.select("Compared with", list(series), "control")
+    table = compare_evidence.differences(gathered, series[control])
+    if table.empty:
+        st.info("No task has a result of both.")
+        return
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "name": "run",
+            "support_bytes": st.column_config.NumberColumn("support bytes", format="localized"),
+            "difference": st.column_config.NumberColumn(
+                format="%+.4f",
+                help=f"bits per byte after adaptation minus those of {control}; below zero is better",
+            ),
+            "low": st.column_config.NumberColumn("95 % from", format="%+.4f"),
+            "high": st.column_config.NumberColumn("to", format="%+.4f", help="bootstrap over tasks"),
+            "relative": st.column_config.NumberColumn("relative", format="%+.2f %%"),
+        },
+        alt=f"Paired differences to {control}",
+    )
+
+
+def adaptation(runs: Sequence[Run]) -> None:
+    """Means over tasks, over adaptation steps and over support bytes."""
+    gathered = evidence(runs)
+    if gathered is None:
+        return
+    left, right = st.columns(2)
+    with right:
+        st.markdown("**Over support bytes, after the last step**")
+        by_size = compare_evidence.over_support(gathered.tasks)
+        chart(
+            adaptation_curves(by_size, gathered.styles, "support_bytes"),
+            key="sizes",
+            label="Over support bytes",
+        )
+    with left:
+        st.markdown("**Over adaptation steps**")
+        size = _support_size(gathered.tasks)
+        by_step = compare_evidence.over_steps(gathered.tasks, size)
+        chart(adaptation_curves(by_step, gathered.styles, "adaptation_step"), key="steps", label="Over steps")
+    st.caption("Means over the tasks that all have; the band is the 95 % bootstrap interval over tasks.")

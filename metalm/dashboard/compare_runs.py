@@ -1,0 +1,59 @@
+"""Which runs are compared, in the order in which they were chosen, and how each is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from metalm.dashboard import empty, palette, state
+from metalm.dashboard.palette import RunStyle
+from metalm.store.runs import Run
+
+MAX_RUNS = 28  # more could not be told apart by colour and dash
+
+
+def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run.step > 0) -> list[Run]:
+    """Runs chosen by name; the choice stands in the URL and is shared by Compare and Adapt.
+
+    Without a run that is `fit` the page says so and ends here, and so it does until one is chosen.
+    """
+    runs = {run.name: run for run in state.home().runs() if fit(run)}
+    if not runs:
+        empty.nothing(
+            "No run to look at yet.",
+            "Launch one: its first points are here after its first outer step.",
+            page="Train",
+            label="Set up a run",
+        )
+        st.stop()
+    chosen = state.select_many(
+        "Runs",
+        list(runs),
+        "runs",
+        max_selections=most,
+        placeholder="Choose one or more runs",
+        format_func=lambda name: _told(runs[name]),
+    )
+    if not chosen:
+        _suggest(list(runs)[:most])
+        st.stop()
+    return [runs[name] for name in chosen]
+
+
+def _told(run: Run) -> str:
+    return run.name if run.status == "finished" else f"{run.name} ({run.status})"
+
+
+def _suggest(names: Sequence[str]) -> None:
+    newest = list(names[:3])
+    with st.container(border=True):
+        st.markdown("**Choose the runs above.**")
+        st.markdown(":gray[They keep their colours here, and the address of this page brings them back.]")
+        label = "Take the newest" if len(newest) == 1 else f"Take the newest {len(newest)}"
+        st.button(label, on_click=state.choose, args=("runs", newest))
+
+
+def styles(runs: Sequence[Run]) -> dict[str, RunStyle]:
+    """Run id -> how it is drawn, in the order of choice."""
+    return palette.run_styles({run.id: run.name for run in runs})

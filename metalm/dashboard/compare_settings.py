@@ -1,0 +1,66 @@
+"""What differs between the settings of runs, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import state
+from metalm.store.runs import Run
+
+
+def show(runs: Sequence[Run]) -> None:
+    """A table with a row a setting that differs, a column a run."""
+    if len(runs) < 2:
+        st.info("Choose a second run to see what differs.")
+        return
+    names = {run.id: run.name for run in state.home().runs(archived=True)}
+    splits = {split.id: f"{split.name} {split.id[:8]}" for split in state.home().splits()}
+    facts = {run.name: _facts(run, names, splits) for run in runs}
+    table = differing(facts)
+    if table.empty:
+        st.success("These runs were told the same.")
+        return
+    st.dataframe(table, height="content", alt="Settings that differ between the runs")
+    st.caption(f"{len(facts[runs[0].name]) - len(table)} settings are the same and not shown.")
+
+
+def _facts(run: Run, names: Mapping[str, str], splits: Mapping[str, str]) -> dict[str, Any]:
+    config = {key: value for key, value in run.config.items() if key != "init"}
+    return {
+        "split": splits.get(run.split_id, run.split_id[:8]),
+        "started from": names.get(run.parent, run.parent) if run.parent else "new weights",
+        "device": run.device,
+        "code version": run.code_version,
+        **dict(_leaves(config)),
+        **{f"tuned adaptation: {key}": value for key, value in _leaves(run.adaptation or {})},
+    }
+
+
+def _leaves(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and values of nested settings."""
+    found = []
+    for key, value in settings.items():
+        dotted = f"{path}.{key}" if path else key
+        found += _leaves(value, dotted) if isinstance(value, Mapping) else [(dotted, value)]
+    return found
+
+
+def differing(facts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows (settings) in which the columns (runs) differ; a setting that a run lacks is a dash."""
+    keys = dict.fromkeys(key for of_run in facts.values() for key in of_run)
+    shown = {
+        key: {name: _text(of_run[key]) if key in of_run else "–" for name, of_run in facts.items()}
+        for key in keys
+    }
+    rows = {key: row for key, row in shown.items() if len(set(row.values())) > 1}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(facts))
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)

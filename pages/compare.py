@@ -1,0 +1,21 @@
+"""Curves and results of several runs side by side."""
+
+import streamlit as st
+
+from metalm.dashboard import compare_curves, compare_results, compare_runs, compare_settings, state
+
+st.title("Compare")
+st.caption(
+    "Runs side by side: how they learned, how they adapt to tasks that they have never seen, what differs."
+)
+state.show_notices()
+runs = compare_runs.choose()
+view = state.switch("View", ["Curves", "Tasks", "Adaptation", "Settings"], "view")
+if view == "Curves":
+    compare_curves.show(runs)
+elif view == "Tasks":
+    compare_results.tasks(runs)
+elif view == "Adaptation":
+    compare_results.adaptation(runs)
+else:
+    compare_settings.show(runs)
