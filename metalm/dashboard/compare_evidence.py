@@ -81,7 +81,7 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
 
 
 def _series(rows: pd.DataFrame) -> pd.Series:
-    """The run's id for its own adaptation; for a baseline its method, with the run that it stands on, if any."""
+    """The run's id for its own adaptation; for a baseline its method, with the run it stands on, if any."""
     method = rows["method"].where(rows["run_id"].isna(), rows["method"] + " · " + rows["run"].fillna(""))
     return rows["run_id"].where(rows["method"] == "adapt", method)
 
