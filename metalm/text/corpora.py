@@ -57,6 +57,11 @@ def corpus_id(text_sha256: str, segments: tuple[Segment, ...] = ()) -> str:
     return hashlib.sha256(f"{text_sha256}{json.dumps(cuts)}".encode()).hexdigest()[:ID_DIGITS]
 
 
+def clean_name(name: str) -> str:
+    """A name fit for screen and database: no control characters, no lone surrogates, no space around it."""
+    return "".join(c if c.isprintable() else "?" for c in name).strip()
+
+
 def corpus_path(corpora_dir: Path, corpus_id: str) -> Path:
     """Where the text of a corpus is kept."""
     return corpora_dir / f"{corpus_id}.txt"

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from metalm.errors import CorpusError
 from metalm.text.archives import DEFAULT_LIMITS, Limits
-from metalm.text.corpora import Corpus, Segment, corpus_id, corpus_path
+from metalm.text.corpora import Corpus, Segment, clean_name, corpus_id, corpus_path
 from metalm.text.readers import TABLES, Choices, SourceFile, documents, source_files, suffix_of
 
 MIN_CORPUS_BYTES = 1024  # of UTF-8; too little text is no task
@@ -105,7 +105,7 @@ def _store(
     text.check()
     corpus = Corpus(
         id=corpus_id(text.sha256, segments),
-        name=_corpus_name(file.name),
+        name=clean_name(PurePosixPath(file.name.replace("\\", "/")).stem) or "unnamed",
         sha256=text.sha256,
         bytes=text.bytes,
         chars=text.chars,
@@ -136,13 +136,6 @@ def _write(
             text.write(piece)
         segments.append(Segment(name=group, begin=begin, end=text.bytes))
     return tuple(segments)
-
-
-def _corpus_name(file: str) -> str:
-    """The stem of a file's name, fit for screen and database: no control characters, no lone surrogates."""
-    stem = PurePosixPath(file.replace("\\", "/")).stem
-    clean = "".join(c if c.isprintable() else "?" for c in stem).strip()
-    return clean or "unnamed"
 
 
 class _TextFile:

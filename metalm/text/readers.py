@@ -13,6 +13,7 @@ from typing import Any
 
 from metalm.errors import CorpusError
 from metalm.text.archives import DEFAULT_LIMITS, DiskFile, Limits, ZipMember, folder_files, zip_members
+from metalm.text.corpora import clean_name
 from metalm.text.encodings import decode, find_encoding
 from metalm.text.tables import TABLES, Row, Table, open_table
 
@@ -180,7 +181,7 @@ def _group_name(row: Row, group: str | None, name: str) -> str | None:
     if group is None:
         return None
     value: Any = row.get(group)
-    found = NO_GROUP if value is None else " ".join(str(value).split()) or NO_GROUP
+    found = NO_GROUP if value is None else clean_name(" ".join(str(value).split())) or NO_GROUP
     if len(found) > MAX_GROUP_CHARS:
         raise CorpusError(
             f"values of group column {group!r} in {name!r} must have at most {MAX_GROUP_CHARS} characters, "
