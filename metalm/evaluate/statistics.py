@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -30,15 +31,28 @@ _CELL = ["series", "support_bytes", "adaptation_step"]  # where tasks are averag
 _COUNTS = ["nats", "tokens", "bytes", "chars"]
 
 
+def newest(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each run and method as it was evaluated last: with one checkpoint and one adaptation.
+
+    rows: columns of `evaluations`, in the order in which they were made. A run that was extended, or
+    evaluated with another rate, has older rows too, which must not be averaged with these.
+    """
+    version = rows["checkpoint_step"].astype(str) + " " + rows["adaptation"].astype(str)
+    last = version.groupby([rows["run_id"], rows["method"]], dropna=False).transform("last")
+    return rows[version == last]
+
+
 def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame:
     """One line a (series, task, support size, step): its `value` in `unit`, pooled over seeds and draws.
 
-    rows: columns of `evaluations` and `series`. Lines whose task the series has seen are left out. The result
-    has series, task_id, support_bytes, adaptation_step, nats, tokens, bytes, chars (sums), scores (how many
-    rows were pooled) and value. Raises SplitError when the rows stem from several splits or tracks.
+    rows: columns of `evaluations` and `series`; only the `newest` count, and none whose task the series has
+    seen. The result has series, task_id, support_bytes, adaptation_step, nats, tokens, bytes, chars (sums),
+    scores (how many rows were pooled) and value. Raises SplitError when the rows stem from several splits,
+    roles or tracks.
     """
-    _check_one(rows, "split_id", "split")
-    _check_one(rows, "track", "track")
+    for column in ("split_id", "role", "track"):
+        _check_one(rows, column)
+    rows = newest(rows)
     seen = rows[rows["seen"]][["series", "task_id"]].drop_duplicates()
     # Seen by one seed, out for the whole series: else seeds would be averaged over different tasks.
     pooled = (
@@ -50,9 +64,10 @@ def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame
     return pooled.assign(value=derive(pooled["nats"], pooled[count]))
 
 
-def _check_one(rows: pd.DataFrame, column: str, name: str) -> None:
+def _check_one(rows: pd.DataFrame, column: str) -> None:
     values = sorted(rows[column].unique())
     if len(values) > 1:
+        name = column.removesuffix("_id")
         raise SplitError(f"rows that are compared must be of one {name}, got {', '.join(values)}")
 
 
@@ -170,9 +185,18 @@ def interval(
     """
     if len(values) < 2 or not np.isfinite(values).all():
         return float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    means = _resampled(len(values), seed, resamples) @ values
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=4)  # every cell of a table has the same tasks
+def _resampled(num_tasks: int, seed: int, resamples: int) -> np.ndarray:
+    """The share of each task in each resample, (resamples, tasks): draws with replacement, counted."""
+    rng = np.random.default_rng(seed)
+    shares = rng.multinomial(num_tasks, np.full(num_tasks, 1 / num_tasks), size=resamples) / num_tasks
+    shares.flags.writeable = False
+    return shares
 
 
 def left_out(rows: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +205,7 @@ def left_out(rows: pd.DataFrame) -> pd.DataFrame:
     The reason is "seen in training", or "no score at <n> bytes": the text is too short, or the work
     unfinished.
     """
-    names = ["series", "task_id"]
+    rows, names = newest(rows), ["series", "task_id"]
     seen = rows[rows["seen"]][names].drop_duplicates().assign(reason="seen in training")
     scored = at_last_step(by_task(rows))[[*names, "support_bytes"]]
     cells = scored[["series", "support_bytes"]].drop_duplicates()

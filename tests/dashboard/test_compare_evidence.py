@@ -29,6 +29,7 @@ def rows(run: str | None, bits: dict[str, float], *, method: str = "adapt", spli
                     "near": task == "a",
                     "track": "static",
                     "method": method,
+                    "checkpoint_step": 5,
                     "adaptation": "{}",
                     "support_bytes": 2048,
                     "draw": 0,

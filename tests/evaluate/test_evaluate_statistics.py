@@ -14,8 +14,24 @@ BITS = math.log(2)
 
 def row(series="a", task="t1", size=2048, step=0, bits=2.0, **others):
     """One row of `evaluations`: 1000 bytes, 800 characters, scored at `bits` per byte."""
-    values = {"split_id": "s", "track": "static", "draw": 0, "seed": 0, "tokens": 1000, "bytes": 1000}
-    values |= {"chars": 800, "seen": False, "nats": bits * 1000 * BITS}
+    values = {
+        "split_id": "s",
+        "role": "meta-test",
+        "track": "static",
+        "draw": 0,
+        "seed": 0,
+        "tokens": 1000,
+        "bytes": 1000,
+    }
+    values |= {
+        "run_id": series,
+        "method": "adapt",
+        "adaptation": "{}",
+        "checkpoint_step": 9,
+        "chars": 800,
+        "seen": False,
+        "nats": bits * 1000 * BITS,
+    }
     values |= {"series": series, "task_id": task, "support_bytes": size, "adaptation_step": step}
     return values | others
 
@@ -45,14 +61,25 @@ def test_every_unit_is_derived_from_the_same_nats(unit, value):
     assert statistics.by_task(frame(row()), unit=unit)["value"].item() == pytest.approx(value)
 
 
+@pytest.mark.parametrize("change", [{"checkpoint_step": 20}, {"adaptation": '{"lr": 1.0}'}])
+def test_of_a_run_evaluated_twice_only_the_newest_rows_count(change):
+    rows = frame(row(bits=9.0), row(task="t2"), row("b", bits=3.0), row(bits=1.0, **change))
+    tasks = statistics.by_task(rows)
+    assert tasks["task_id"].tolist() == ["t1", "t1"]
+    assert tasks["value"].tolist() == pytest.approx([1.0, 3.0])
+    assert statistics.left_out(rows).empty
+
+
 def test_seen_tasks_stay_out_for_every_seed_of_a_series():
     rows = frame(row(seen=True), row(seed=1), row(task="t2"), row("b", "t1"))
     tasks = statistics.by_task(rows)
     assert set(zip(tasks["series"], tasks["task_id"], strict=True)) == {("a", "t2"), ("b", "t1")}
 
 
-@pytest.mark.parametrize(("column", "other"), [("split_id", "s2"), ("track", "online")])
-def test_rows_of_two_splits_or_two_tracks_are_never_put_together(column, other):
+@pytest.mark.parametrize(
+    ("column", "other"), [("split_id", "s2"), ("role", "meta-train"), ("track", "online")]
+)
+def test_rows_of_two_splits_roles_or_tracks_are_never_put_together(column, other):
     with pytest.raises(SplitError, match=f"rows that are compared must be of one .*, got .*{other}"):
         statistics.by_task(frame(row(), row(task="t2", **{column: other})))
 
@@ -145,6 +172,15 @@ def test_a_task_on_which_weights_diverged_costs_infinitely_much_and_is_a_loss():
     (found,) = statistics.paired(tasks, "a", "b")
     assert (found.wins, found.ties, found.losses) == (1, 1, 1)
     assert math.isnan(found.low)
+
+
+def test_no_rows_give_empty_tables():
+    nothing = frame(row()).iloc[:0]
+    tasks = statistics.by_task(nothing)
+    assert tasks.empty
+    assert statistics.summary(statistics.balanced(statistics.at_last_step(tasks))).empty
+    assert statistics.paired(tasks, "a", "b") == []
+    assert statistics.left_out(nothing).empty
 
 
 def test_near_and_far_tasks_are_summarised_apart():
