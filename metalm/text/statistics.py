@@ -137,11 +137,12 @@ class _Words:
         if self.num_bytes >= WORD_BYTES:
             return
         self.num_bytes += num_bytes
-        whole, space, rest = (self._held + text).rpartition(" ")
-        if len(rest) > _LONGEST_HELD or not space:
-            whole, rest = whole + space + rest, ""
-        self._held = rest
-        self._counts.update(_WORD.findall(whole.lower()))
+        text = self._held + text
+        cut = max(text.rfind(" "), text.rfind("\n")) + 1
+        if len(text) - cut > _LONGEST_HELD:
+            cut = len(text)
+        self._held = text[cut:]
+        self._counts.update(_WORD.findall(text[:cut].lower()))
 
     def ranked(self) -> list[tuple[str, int]]:
         """(word, count), most frequent first, equals by the alphabet."""
