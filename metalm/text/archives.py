@@ -95,7 +95,11 @@ def folder_files(folder: Path, name: str, limits: Limits) -> list[DiskFile | Cor
     Raises CorpusError when there are too many.
     """
     found: list[DiskFile | CorpusError] = []
-    for parent, folders, files in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        found.append(CorpusError(f"{str(error.filename)!r} cannot be read: {error.strerror}"))
+
+    for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for each in sorted([*files, *folders]):
             path = Path(parent, each)

@@ -58,7 +58,7 @@ def ingest(
     Raises CorpusError when a single file is unfit, or when nothing of a folder or archive can be read at all.
     """
     name = name or path.name or path.resolve().name
-    is_single = suffix_of(name) != ".zip" and not path.is_dir()
+    is_single = suffix_of(name) != ".zip" and not os.path.isdir(path)
     corpora_dir.mkdir(parents=True, exist_ok=True)
     choices = Choices(encoding=encoding, text_column=text_column, group_column=group_column)
     if is_single and (text_column or group_column) and suffix_of(name) not in TABLES:
@@ -92,7 +92,7 @@ def _ingest_file(
         with TemporaryDirectory(prefix=_SCRATCH, dir=corpora_dir) as scratch:
             return _store(file, Path(scratch), corpora_dir, (choices, limits, on_read))
     except OSError as error:  # no space, no permission, an error of the disk
-        raise CorpusError(f"{file.name!r} cannot be stored: {error.strerror or error}") from None
+        raise CorpusError(f"{file.name!r} cannot be read or stored: {error.strerror or error}") from None
 
 
 def _store(

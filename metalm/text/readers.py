@@ -6,6 +6,7 @@ To add a kind of file, give its suffix a place in SUFFIXES and its documents a p
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,14 +50,14 @@ def source_files(path: Path, name: str, limits: Limits) -> Iterator[SourceFile |
 
     Archives are read in folders, not in archives. Raises CorpusError when nothing at `path` can be read.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where a folder above may not be read
         for file in folder_files(path, name, limits):
             is_archive = isinstance(file, DiskFile) and suffix_of(file.name) == ".zip"
             yield from _unpacked(file, limits) if is_archive else (file,)
     elif suffix_of(name) == ".zip":
         DiskFile(name, path).fetch(path.parent, Limits(max_file_bytes=limits.max_unpacked_bytes))
         yield from zip_members(path, name, limits)
-    elif path.exists():
+    elif os.path.exists(path):
         yield DiskFile(name, path)
     else:
         raise CorpusError(f"no file or folder {str(path)!r}")
@@ -112,8 +113,11 @@ def columns(path: Path, name: str | None = None, encoding: str = "auto") -> Colu
     if kind not in TABLES:
         raise CorpusError(f"{name!r} must end in {', '.join(TABLES)} to have columns")
     DiskFile(name, path).fetch(path.parent, DEFAULT_LIMITS)
-    found = "utf-8" if kind == ".parquet" else find_encoding(path, encoding, name)
-    table = open_table(path, kind, found, name, lambda _: None)
+    try:
+        found = "utf-8" if kind == ".parquet" else find_encoding(path, encoding, name)
+        table = open_table(path, kind, found, name, lambda _: None)
+    except OSError as error:
+        raise CorpusError(f"{name!r} cannot be read: {error.strerror or error}") from None
     if not table.texts:
         raise CorpusError(f"no column of text in {name!r}; it has {', '.join(table.columns) or 'no rows'}")
     text = _only_text(table, None) or max(table.texts, key=lambda column: _length(table, column))

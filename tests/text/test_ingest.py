@@ -318,6 +318,24 @@ def test_links_and_pipes_of_a_folder_are_not_read(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("path", ["gone.txt", "gone", "x" * 5000, "a\0b.txt"])
+def test_path_to_nothing_is_refused(tmp_path, path):
+    with pytest.raises(CorpusError, match="no file or folder"):
+        list(ingest(tmp_path / path, tmp_path / "corpora"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_named(tmp_path):
+    folder = tmp_path / "texts"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "closed.txt").write_text(STORY)
+    (folder / "closed.txt").chmod(0)
+    (folder / "inner").chmod(0)
+    closed, inner = ingest(folder, tmp_path / "corpora")
+    assert str(closed) == "'texts/closed.txt' cannot be read or stored: Permission denied"
+    assert "inner' cannot be read: Permission denied" in str(inner)
+
+
 def test_encrypted_member_is_refused_by_name(tmp_path):
     data = bytearray(zipped({"a.txt": STORY}))
     for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
