@@ -1,0 +1,58 @@
+"""The list of saved adaptations: open one again, or delete it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metalm.dashboard import adapt_record, empty, state, wording
+from metalm.store.adaptations import AdaptationRecord
+
+_SHOWN = 50
+
+
+def show() -> None:
+    """Saved adaptations, newest first; those of several runs to the same text are one entry."""
+    entries = list(_by_text(state.home().store.adaptations.all()).values())
+    if not entries:
+        empty.nothing("Nothing saved yet.", "Every adaptation to a text is kept here, to be opened again.")
+        return
+    names = {run.id: run.name for run in state.home().runs(archived=True)}
+    for entry in entries[:_SHOWN]:
+        _entry(entry, names)
+    if len(entries) > _SHOWN:
+        st.caption(f"The newest {_SHOWN} of {len(entries)} are listed.")
+
+
+def _by_text(records: list[AdaptationRecord]) -> dict[tuple, list[AdaptationRecord]]:
+    """Records of the same name and texts together, newest of each run only first."""
+    entries: dict[tuple, list[AdaptationRecord]] = {}
+    for record in records:
+        entries.setdefault((record.name, record.support, record.query), []).append(record)
+    return entries
+
+
+def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
+    newest = entry[0]
+    ids = [record.id for record in reversed(entry)][-4:]
+    runs = ", ".join(dict.fromkeys(names.get(record.run, "a deleted run") for record in entry))
+    with st.container(border=True):
+        text, opened, delete = st.columns([7, 1, 1], vertical_alignment="center")
+        text.markdown(f"**{_plain(newest.name)}** :gray[{_plain(runs)} · {wording.ago(newest.created_at)}]")
+        text.caption(_plain(" ".join(newest.query[:160].split())))
+        choices = {"demo": ids, "view": None}
+        opened.button(
+            "Open", key=f"open.{newest.id}", width="stretch", on_click=state.choose_all, args=(choices,)
+        )
+        everything = [record.id for record in entry]
+        delete.button(
+            "Delete",
+            key=f"delete.{newest.id}",
+            width="stretch",
+            on_click=adapt_record.forget,
+            args=(everything,),
+        )
+
+
+def _plain(text: str) -> str:
+    """Text that markdown leaves as it is."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|~$:<>" else char for char in text)
