@@ -1,8 +1,7 @@
-"""Live demos that were saved, with every token's nats after each step, and the texts that runs wrote."""
+"""Live demos that were saved, with every character's nats after each step, and the texts that runs wrote."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -10,19 +9,14 @@ from typing import Any
 
 from metalm.errors import NotFoundError
 from metalm.store.database import Database, Transaction
-from metalm.store.values import naive, now, record, to_json
+from metalm.store.values import naive, new_id, now, record, to_json
 
-_STEP_FIELDS = ("adaptation_id", "step", "nats", "tokens", "bytes", "chars", "seconds", "token_nats")
-
-
-def new_id() -> str:
-    """12 hex digits, never the same twice."""
-    return uuid.uuid4().hex[:12]
+_STEP_FIELDS = ("adaptation_id", "step", "nats", "tokens", "bytes", "chars", "seconds", "char_nats")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationStep:
-    """The query's score after `step` steps: summed nats with counts, and the nats of each token."""
+    """The query's score after `step` steps: summed nats with counts, and the nats of each character."""
 
     step: int
     nats: float
@@ -30,7 +24,7 @@ class AdaptationStep:
     bytes: int
     chars: int
     seconds: float
-    token_nats: tuple[float, ...]
+    char_nats: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +90,7 @@ class Adaptations:
     def steps(self, adaptation_id: str) -> list[AdaptationStep]:
         """The steps of a saved demo, from 0 on."""
         rows = self._database.rows(
-            "SELECT step, nats, tokens, bytes, chars, seconds, token_nats FROM adaptation_steps "
+            "SELECT step, nats, tokens, bytes, chars, seconds, char_nats FROM adaptation_steps "
             "WHERE adaptation_id = ? ORDER BY step",
             [adaptation_id],
         )

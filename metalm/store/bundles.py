@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pandas as pd
-
-from metalm.store import evaluations, runs, splits
+from metalm.store import evaluations, runs, splits, tokenizers
 from metalm.store.database import Database, Transaction
 from metalm.store.metrics import Point
 from metalm.store.runs import Run
-from metalm.store.values import naive, now, to_json
+from metalm.store.values import naive, now
 from metalm.text.splits import Split
+from metalm.text.tokenizers import Tokenizer
 
 
 class Bundles:
@@ -26,50 +25,27 @@ class Bundles:
         run: Run,
         split: Split,
         *,
-        tokenizer: Mapping[str, Any] | None,
+        tokenizer: Tokenizer,
         summary: Mapping[str, Any] | None,
-        metrics: pd.DataFrame,
-        scores: pd.DataFrame,
+        points: Iterable[Point],
+        scores: Iterable[tuple],
     ) -> None:
         """A run with its split (unless that is here), tokenizer, points and evaluations.
 
-        tokenizer: hash, kind, vocab_size, data. metrics: the fields of `Point`. scores: evaluations.COLUMNS,
-        `adaptation` as JSON text. Raises SplitError when another split has the split's name.
+        summary: the numbers of `run_summary`. scores: values of evaluations.COLUMNS, `adaptation` as JSON
+        text. Raises SplitError when another split has this one's name.
         """
 
         def insert(transaction: Transaction) -> None:
             at = naive(now())
             splits.insert(transaction, split)
-            if tokenizer is not None:
-                values = [
-                    tokenizer["hash"],
-                    tokenizer["kind"],
-                    tokenizer["vocab_size"],
-                    to_json(tokenizer["data"]),
-                ]
-                transaction.execute(
-                    "INSERT INTO tokenizers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [*values, at]
-                )
+            tokenizers.insert(transaction, tokenizer)
             runs.insert(transaction, run)
             if summary is not None:
-                transaction.append("run_summary", tuple(summary), [tuple(summary.values())])
-            points = [(run.id, *point) for point in _rows(metrics, Point._fields)]
-            transaction.append("metrics", ("run", *Point._fields), points)
-            scored = [(*row, at) for row in _rows(scores, evaluations.COLUMNS)]
+                values = {"run": run.id, **summary}
+                transaction.append("run_summary", tuple(values), [tuple(values.values())])
+            transaction.append("metrics", ("run", *Point._fields), ((run.id, *point) for point in points))
+            scored = ((*score, at) for score in scores)
             transaction.append("evaluations", (*evaluations.COLUMNS, "created_at"), scored)
 
         self._database.write(insert)
-
-
-def _rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple]:
-    """Rows of plain Python values; missing names and steps are None, while a NaN number stays NaN."""
-    lists = [_plain(frame[name]) for name in columns]
-    return list(zip(*lists, strict=True))
-
-
-def _plain(values: pd.Series) -> list:
-    if values.dtype.kind == "f" and values.name in ("value", "nats", "seconds", "wall_seconds"):
-        return values.tolist()
-    if values.dtype.kind == "f":
-        return [None if value != value else int(value) for value in values.tolist()]
-    return values.astype(object).where(values.notna(), None).tolist()

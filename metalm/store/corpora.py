@@ -7,7 +7,7 @@ from typing import Any
 
 from metalm.errors import InUseError, NotFoundError
 from metalm.store.database import Database, Transaction
-from metalm.store.values import from_json, naive, record, to_json
+from metalm.store.values import free_name, from_json, naive, record, to_json
 from metalm.text.corpora import Corpus, Segment
 
 _FIELDS = tuple(field.name for field in fields(Corpus))
@@ -45,7 +45,7 @@ class Corpora:
             new = []
             for corpus in corpora:
                 if corpus.id not in known:
-                    known[corpus.id] = _free_name(corpus.name, set(known.values()))
+                    known[corpus.id] = free_name(corpus.name, set(known.values()))
                     new.append(_row(corpus, known[corpus.id]))
             transaction.append("corpora", _FIELDS, new)
             return [_corpus(transaction.execute(_SELECT + "WHERE id = ?", [c.id])[0]) for c in corpora]
@@ -97,14 +97,6 @@ WHERE t.corpus_id = ? ORDER BY s.name
 
 def _list(names: list[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    return free
 
 
 def _corpus(row: tuple) -> Corpus:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from metalm.errors import HomeError
 from metalm.store.opening import connect
@@ -90,6 +91,11 @@ class Database:
         for column in frame.columns[[kind.kind == "M" for kind in frame.dtypes]]:
             frame[column] = frame[column].dt.tz_localize("UTC")
         return frame
+
+    def table(self, sql: str, values: Values = ()) -> pa.Table:
+        """A query's rows as an Arrow table, in which a missing value and NaN stay two things."""
+        with self._reading() as cursor:
+            return cursor.sql(sql, params=list(values)).to_arrow_table()
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from metalm.store.database import Database
 from metalm.store.values import naive, now, to_json
@@ -55,7 +56,7 @@ class Evaluations:
         role: str | None = None,
         with_baselines: bool = True,
     ) -> pd.DataFrame:
-        """The rows of these runs (None: of all), on one split or any, in one role or any.
+        """The rows of these runs (None: of all) at their latest checkpoint, on one split and role or any.
 
         Columns COLUMNS, `adaptation` as JSON text, with run, task and split as names, and near. Rows without
         a run are those of baselines.
@@ -74,16 +75,16 @@ class Evaluations:
         role: str,
         method: str,
         adaptation: Mapping[str, Any],
-    ) -> pd.DataFrame:
-        """The rows that one contender has on a role of a split already: COLUMNS. Sees what is not flushed
-        yet."""
+    ) -> list[dict[str, Any]]:
+        """The rows that one contender has on a role of a split already: COLUMNS. Flushes first."""
         self._database.flush()
         values = [run_id, checkpoint_step, split_id, role, method, to_json(dict(adaptation))]
-        return self._database.frame(_DONE, values)
+        rows = self._database.rows(_DONE, values)
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
-    def of_run(self, run_id: str) -> pd.DataFrame:
-        """Every row of a run as it was added: COLUMNS."""
-        return self._database.frame(_OF_RUN, [run_id])
+    def table(self, run_id: str) -> pa.Table:
+        """Every row of a run as it was added: COLUMNS, `adaptation` as JSON text."""
+        return self._database.table(_OF_RUN, [run_id])
 
 
 _FRAME = """
@@ -96,6 +97,8 @@ FROM evaluations e
     LEFT JOIN split_tasks m ON m.split_id = e.split_id AND m.task_id = e.task_id
 WHERE (? OR list_contains(?, e.run_id) OR (? AND e.run_id IS NULL))
     AND (CAST(? AS VARCHAR) IS NULL OR e.split_id = ?) AND (CAST(? AS VARCHAR) IS NULL OR e.role = ?)
+QUALIFY e.checkpoint_step IS NOT DISTINCT FROM
+    max(e.checkpoint_step) OVER (PARTITION BY e.run_id, e.split_id, e.role, e.method)
 ORDER BY e.created_at, run, task, e.support_bytes, e.draw, e.adaptation_step
 """
 
@@ -109,8 +112,9 @@ ORDER BY task_id, support_bytes, draw, adaptation_step
 """
 
 _OF_RUN = """
-SELECT run_id, checkpoint_step, split_id, role, task_id, track, method, adaptation, support_bytes, draw,
-    adaptation_step, seed, nats, tokens, bytes, chars, seconds, seen
+SELECT run_id, checkpoint_step, split_id, role, task_id, track, method,
+    CAST(adaptation AS VARCHAR) AS adaptation, support_bytes, draw, adaptation_step, seed, nats, tokens,
+    bytes, chars, seconds, seen
 FROM evaluations WHERE run_id = ?
-ORDER BY created_at, task_id, method, support_bytes, draw, adaptation_step
+ORDER BY ALL
 """

@@ -20,6 +20,10 @@ class Events:
             "INSERT INTO events VALUES (?, ?, ?, ?)", [naive(now()), kind, subject, message]
         )
 
+    def has(self, kind: str) -> bool:
+        """Something of this kind has happened."""
+        return self._database.row("SELECT 1 FROM events WHERE kind = ? LIMIT 1", [kind]) is not None
+
     def of(self, subject: str) -> pd.DataFrame:
         """What befell one thing, newest first: created_at, kind, message."""
         return self._database.frame(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 from metalm.errors import NotFoundError, RunStateError
 from metalm.store.database import Database, Transaction
-from metalm.store.values import naive, now, record, to_json
+from metalm.store.values import naive, new_id, now, record, to_json
 
 JobStatus = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 
@@ -47,7 +46,7 @@ class Jobs:
 
     def add(self, kind: str, payload: Mapping[str, Any], *, run_id: str | None = None) -> Job:
         """A new job at the end of the queue. payload: JSON data."""
-        job_id = uuid.uuid4().hex[:12]
+        job_id = new_id()
         self._database.execute(
             "INSERT INTO jobs SELECT ?, ?, ?, 'queued', coalesce(max(position), 0) + 1, ?, '', '', '', 0, ?, "
             "NULL, NULL FROM jobs",

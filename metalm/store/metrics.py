@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from metalm.store.database import Database
 from metalm.store.metric_queries import ADAPTATION, LAST, LOSS_CURVE, SCALAR_CURVE
@@ -102,9 +103,9 @@ class Metrics:
 
     # ---- whole runs ----
 
-    def frame(self, run_id: str) -> pd.DataFrame:
+    def table(self, run_id: str) -> pa.Table:
         """Every point of a run as it was added: the fields of `Point`."""
-        return self._database.frame(
+        return self._database.table(
             "SELECT step, tokens, wall_seconds, name, task_id, adaptation_step, value FROM metrics "
             "WHERE run = ? ORDER BY step, name, task_id, adaptation_step",
             [run_id],

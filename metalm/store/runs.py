@@ -61,6 +61,7 @@ class Run:
     validated: tuple[str, ...] = ()
 
 
+SUMMARY = ("bits_per_byte_before", "bits_per_byte_after", "tokens_per_second")  # of `run_summary`
 _JSON = ("config", "adaptation")
 _TUPLES = ("tags", "seen", "validated")
 _FIELDS = tuple(field.name for field in fields(Run))
@@ -100,18 +101,9 @@ class Runs:
         )
         return [_run(row) for row in rows]
 
-    def find(self, ref: str) -> list[tuple[str, str]]:
-        """(id, name) of the runs whose id begins with `ref` or whose name is `ref`, newest first."""
-        return self._database.rows(
-            "SELECT id, name FROM runs WHERE starts_with(id, ?) OR name = ? ORDER BY created_at DESC, id",
-            [ref, ref],
-        )
-
-    def of_split(self, split_id: str) -> list[tuple[str, str]]:
-        """(id, name) of the runs that train on this split."""
-        return self._database.rows(
-            "SELECT id, name FROM runs WHERE split_id = ? ORDER BY created_at, id", [split_id]
-        )
+    def names(self) -> list[tuple[str, str]]:
+        """(id, name) of every run, newest first."""
+        return self._database.rows("SELECT id, name FROM runs ORDER BY created_at DESC, id")
 
     def table(self) -> pd.DataFrame:
         """One row a run, newest first.
@@ -122,6 +114,15 @@ class Runs:
         archived, error, config (JSON text), created_at, started_at, finished_at.
         """
         return self._database.frame(_TABLE)
+
+    def summary(self, run_id: str) -> dict[str, float | None] | None:
+        """What `summarise` kept, None before."""
+        row = self._database.row(
+            "SELECT bits_per_byte_before, bits_per_byte_after, tokens_per_second FROM run_summary "
+            "WHERE run = ?",
+            [run_id],
+        )
+        return row and dict(zip(SUMMARY, row, strict=True))
 
     # ---- a run's life ----
 
@@ -155,16 +156,19 @@ class Runs:
 
         self._database.write(change)
 
-    def start(self, run_id: str, *, step: int, device: str, pid: int, boot_id: str) -> None:
-        """Marks a run as running in this process, and deletes its rows past `step`, the checkpoint, with it.
+    def start(
+        self, run_id: str, *, step: int, owes_validation: bool, device: str, pid: int, boot_id: str
+    ) -> None:
+        """Marks a run as running in this process, and with it deletes its points past the checkpoint.
 
-        Raises RunStateError when it is running already.
+        step, owes_validation: the checkpoint's; with the latter, its step's meta-validation will come again.
+        Raises RunStateError when the run is running already, or finished.
         """
 
         def restart(transaction: Transaction) -> None:
             idle = ("queued", "stopped", "failed", "interrupted")
             _require(transaction, run_id, idle, "start")
-            transaction.execute("DELETE FROM metrics WHERE run = ? AND step > ?", [run_id, step])
+            transaction.execute(_DELETE_LATER, [run_id, step, owes_validation, step])
             transaction.execute(_START, [device, pid, boot_id, (at := naive(now())), at, run_id])
 
         self._database.write(restart)
@@ -191,7 +195,7 @@ class Runs:
 
     def summarise(self, run_id: str, **values: float | None) -> None:
         """The figures of the runs table that cost a scan of the metrics: see `run_summary` in `schema`."""
-        row = {"run": run_id, **dict.fromkeys(_SUMMARY), **values}
+        row = {"run": run_id, **dict.fromkeys(SUMMARY), **values}
 
         def replace(transaction: Transaction) -> None:
             transaction.execute("DELETE FROM run_summary WHERE run = ?", [run_id])
@@ -218,6 +222,10 @@ class Runs:
         self._database.execute("UPDATE runs SET archived = ? WHERE id = ?", [archived, run_id])
 
     # ---- what training finds out ----
+
+    def set_device(self, run_id: str, device: str) -> None:
+        """The kind of device that it trains on."""
+        self._database.execute("UPDATE runs SET device = ? WHERE id = ?", [device, run_id])
 
     def set_tokenizer(self, run_id: str, tokenizer: str) -> None:
         """The hash of the run's tokenizer."""
@@ -247,8 +255,6 @@ class Runs:
         self._database.write(delete)
 
 
-_SUMMARY = ("bits_per_byte_before", "bits_per_byte_after", "tokens_per_second")
-
 _TABLE = """
 SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed,
     r."group", r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value,
@@ -257,6 +263,11 @@ SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS spli
     r.created_at, r.started_at, r.finished_at
 FROM runs r LEFT JOIN run_summary u ON u.run = r.id LEFT JOIN splits s ON s.id = r.split_id
 ORDER BY r.created_at DESC, r.id
+"""
+
+_DELETE_LATER = """
+DELETE FROM metrics
+WHERE run = ? AND (step > ? OR (? AND step = ? AND starts_with(name, 'validation_')))
 """
 
 _START = """

@@ -71,7 +71,7 @@ CREATE TABLE adaptations (
 );
 CREATE TABLE adaptation_steps (
     adaptation_id VARCHAR NOT NULL, step INTEGER NOT NULL, nats DOUBLE NOT NULL, tokens BIGINT NOT NULL,
-    bytes BIGINT NOT NULL, chars BIGINT NOT NULL, seconds DOUBLE NOT NULL, token_nats DOUBLE[] NOT NULL
+    bytes BIGINT NOT NULL, chars BIGINT NOT NULL, seconds DOUBLE NOT NULL, char_nats DOUBLE[] NOT NULL
 );
 CREATE TABLE samples (
     id VARCHAR PRIMARY KEY, run VARCHAR NOT NULL, adaptation_id VARCHAR, adaptation_step INTEGER NOT NULL,

@@ -70,6 +70,11 @@ class Splits:
         """Name of each task that was ever in a split, by id."""
         return dict(self._database.rows("SELECT id, name FROM tasks"))
 
+    def task_ids_of(self, corpus_id: str) -> list[str]:
+        """The tasks that were ever cut from a corpus."""
+        rows = self._database.rows("SELECT id FROM tasks WHERE corpus_id = ?", [corpus_id])
+        return [task_id for (task_id,) in rows]
+
     def record_opening(self, split_id: str, run_id: str) -> None:
         """Somebody looks at a run's meta-test: counted for ever."""
         self._database.execute("INSERT INTO openings VALUES (?, ?, ?)", [split_id, run_id, naive(now())])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from metalm.errors import NotFoundError
-from metalm.store.database import Database
+from metalm.store.database import Database, Transaction
 from metalm.store.values import from_json, naive, now, to_json
+from metalm.text import tokenizers
+from metalm.text.tokenizers import Tokenizer
 
 
 class Tokenizers:
@@ -15,16 +15,30 @@ class Tokenizers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, hash: str, kind: str, vocab_size: int, data: dict[str, Any]) -> None:
-        """Keeps a tokenizer; one that is kept already stays as it is. data: its JSON."""
-        self._database.execute(
-            "INSERT INTO tokenizers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [hash, kind, vocab_size, to_json(data), naive(now())],
-        )
+    def add(self, tokenizer: Tokenizer) -> None:
+        """Keeps a tokenizer; one that is kept already stays as it is."""
+        self._database.write(lambda transaction: insert(transaction, tokenizer))
 
-    def get(self, hash: str) -> dict[str, Any]:
-        """The JSON of a tokenizer. Raises NotFoundError."""
+    def get(self, hash: str) -> Tokenizer:
+        """The tokenizer of this hash. Raises NotFoundError."""
         row = self._database.row("SELECT data FROM tokenizers WHERE hash = ?", [hash])
         if row is None:
             raise NotFoundError(f"no tokenizer {hash!r} in the store")
-        return from_json(row[0])
+        return tokenizers.from_json(from_json(row[0]))
+
+    def is_used(self, hash: str) -> bool:
+        """A run has this tokenizer."""
+        return self._database.row("SELECT 1 FROM runs WHERE tokenizer = ? LIMIT 1", [hash]) is not None
+
+    def delete(self, hash: str) -> None:
+        """Forgets a tokenizer."""
+        self._database.execute("DELETE FROM tokenizers WHERE hash = ?", [hash])
+
+
+def insert(transaction: Transaction, tokenizer: Tokenizer) -> None:
+    """Adds a tokenizer, unless it is there."""
+    data = to_json(tokenizer.to_json())
+    transaction.execute(
+        "INSERT INTO tokenizers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [tokenizer.hash, tokenizer.kind, tokenizer.vocab_size, data, naive(now())],
+    )

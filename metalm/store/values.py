@@ -1,8 +1,9 @@
-"""How Python values are kept in DuckDB: times as naive UTC, mappings and lists as JSON."""
+"""How Python values are kept in DuckDB: times as naive UTC, mappings and lists as JSON, names told apart."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -14,6 +15,11 @@ Record = TypeVar("Record")
 def now() -> datetime:
     """The present, UTC and aware."""
     return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """12 hex digits, never the same twice."""
+    return uuid.uuid4().hex[:12]
 
 
 def naive(time: datetime | None) -> datetime | None:
@@ -50,3 +56,12 @@ def record(
     values |= {name: from_json(values[name]) for name in json}
     values |= {name: tuple(from_json(values[name])) for name in tuples}
     return kind(**values)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or `name-2`, `name-3` ... where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free

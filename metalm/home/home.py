@@ -1,0 +1,117 @@
+"""A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
+
+What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
+`splits`, `runs`, `training`, `using`, `bundles`. Here is how a home is opened, swept and closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from metalm.errors import HomeError
+from metalm.home.bundles import IMPORT_PREFIX, Bundles
+from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
+from metalm.home.place import RUN_FOLDER
+from metalm.store.store import Store
+from metalm.text.audit import Audit
+from metalm.text.ingest import remove_leftovers
+
+STORE_FILE = "metalm.duckdb"
+
+
+class Home(Bundles):
+    """An open home. Any thread may call any method; `Home.open` makes one, `close` or a `with` ends it."""
+
+    def __init__(self, path: Path, store: Store, owner: Owner) -> None:
+        super().__init__(path, store)
+        self._owner = owner
+        self._audits: dict[str, Audit] = {}
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path | str, *, doing: str = "app", samples: bool = True) -> Self:
+        """Opens the home in a directory, made where there is none, and owns it until `close`.
+
+        doing: what other processes are told that this one does with it. samples: at its first start a home
+        gets the shipped corpora and splits. Raises HomeError when a living process owns it, which is named,
+        or when its files cannot be read or written.
+        """
+        path = Path(path).absolute()
+        refuse_if_owned(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            store = Store(path / STORE_FILE)
+        except OSError as error:
+            raise HomeError(f"the home {path} cannot be used: {error.strerror or error}") from error
+        except HomeError:
+            refuse_if_owned(path)  # somebody came in between: say who
+            raise
+        home = cls(path, store, this_process(doing))
+        try:
+            write_owner(path, home._owner)
+            home._sweep()
+            if samples:
+                home.add_samples()
+        except BaseException as error:
+            home.close()
+            if isinstance(error, OSError):
+                raise HomeError(f"the home {path} cannot be used: {error.strerror or error}") from error
+            raise
+        atexit.register(home.close)
+        return home
+
+    def publish(self, *, address: str, token: str) -> None:
+        """Tells other processes where this one's local API listens, and the token that it wants."""
+        self._owner = replace(self._owner, address=address, token=token)
+        write_owner(self.path, self._owner)
+
+    def close(self) -> None:
+        """Writes what is buffered and gives the home free. Twice is once. Work under way must have ended."""
+        if self._closed:
+            return
+        self._closed = True
+        # The store first: whoever finds no owner must find no lock either.
+        self.store.close()
+        remove_owner(self.path)
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _sweep(self) -> None:
+        """Mends what a killed process left: runs that nobody trains, files that belong to nothing."""
+        for run in self.store.runs.with_status("running"):
+            self.store.runs.set_status(run.id, "interrupted", expected=["running"])
+            message = f"process {run.owner_pid} ended while it trained run {run.name!r}"
+            self.store.events.add("interrupted", run.id, message)
+        self.corpora_dir.mkdir(exist_ok=True)
+        self.tokens_dir.mkdir(exist_ok=True)
+        remove_leftovers(self.corpora_dir)
+        texts = {f"{corpus.id}.txt" for corpus in self.corpora()}
+        for file in self.corpora_dir.iterdir():
+            if file.name not in texts:
+                file.unlink()
+        for part in self.tokens_dir.glob("*.part"):
+            part.unlink()
+        runs = {run_id for run_id, _ in self.store.runs.names()}
+        for folder in self.path.iterdir():
+            is_orphan = RUN_FOLDER.fullmatch(folder.name) and folder.name not in runs
+            if folder.is_dir() and (is_orphan or folder.name.startswith(IMPORT_PREFIX)):
+                shutil.rmtree(folder)
+
+
+def refuse_if_owned(path: Path) -> None:
+    """Raises HomeError, naming process and deed, when a living process owns the home."""
+    owner = read_owner(path)
+    if owner is not None:
+        who = "this process" if owner.pid == os.getpid() else f"process {owner.pid}"
+        raise HomeError(f"the home {path} is owned by {who} ({owner.doing}, since {owner.since:%H:%M} UTC)")

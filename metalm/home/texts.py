@@ -1,0 +1,133 @@
+"""The corpora of a home: from files to stored texts, and what is known about each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from metalm.errors import CorpusError
+from metalm.home.place import Place, resolve
+from metalm.text.corpora import Corpus, corpus_path
+from metalm.text.ingest import ingest
+from metalm.text.splits import freeze
+from metalm.text.statistics import Statistics, describe
+from metalm.text.tasks import tasks_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What became of one file: a corpus, new or known, or the error that says why it is none."""
+
+    name: str
+    corpus: Corpus | None = None
+    error: CorpusError | None = None
+    is_new: bool = False
+
+
+class Texts(Place):
+    """The part of a home that keeps corpora. `ref` is a corpus's id, its name, or the beginning of its id."""
+
+    def add_corpus(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        encoding: str = "auto",
+        text_column: str | None = None,
+        group_column: str | None = None,
+        language: str = "",
+        licence: str = "",
+        source: str = "",
+        groups: Mapping[str, str] | None = None,
+    ) -> list[Added]:
+        """A corpus of every file at a path (a file, a .zip, a folder), or why it is none, file by file.
+
+        The options of reading are those of `metalm.text.ingest`; the rest is noted with each new corpus.
+        Raises CorpusError when it is a single file and unfit, or when nothing can be read at all.
+        """
+        noted = {"language": language, "licence": licence, "source": source, "groups": dict(groups or {})}
+        options = {"encoding": encoding, "text_column": text_column, "group_column": group_column}
+        results = []
+        for found in ingest(Path(path), self.corpora_dir, name=name, **options):
+            if isinstance(found, CorpusError):
+                results.append(Added(name=name or Path(path).name, error=found))
+                continue
+            known = {corpus.id for corpus in self.store.corpora.all()}
+            [corpus] = self.store.corpora.add(replace(found.corpus, **noted))
+            results.append(Added(name=found.file, corpus=corpus, is_new=corpus.id not in known))
+        return results
+
+    def corpora(self) -> list[Corpus]:
+        """Every corpus, by name."""
+        return self.store.corpora.all()
+
+    def corpus(self, ref: str) -> Corpus:
+        """One corpus. Raises NotFoundError."""
+        corpora = {corpus.id: corpus for corpus in self.store.corpora.all()}
+        return corpora[resolve("corpus", ref, ((c.id, c.name) for c in corpora.values()))]
+
+    def corpus_path(self, ref: str) -> Path:
+        """The stored text of a corpus."""
+        return corpus_path(self.corpora_dir, self.corpus(ref).id)
+
+    def rename_corpus(self, ref: str, name: str) -> Corpus:
+        """Gives a corpus another name. InUseError when another has it, CorpusError when it is empty."""
+        corpus = self.corpus(ref)
+        if not name.strip():
+            raise CorpusError(f"the name of a corpus must not be empty, got {name!r}")
+        self.store.corpora.rename(corpus.id, name.strip())
+        return self.store.corpora.get(corpus.id)
+
+    def delete_corpus(self, ref: str) -> None:
+        """Deletes a corpus with its text. Raises InUseError, naming the splits, while one uses it."""
+        corpus = self.corpus(ref)
+        self.store.corpora.delete(corpus.id)
+        corpus_path(self.corpora_dir, corpus.id).unlink(missing_ok=True)
+        for task_id in self.store.splits.task_ids_of(corpus.id):
+            for tokens in self.tokens_dir.glob(f"{task_id}-*"):
+                tokens.unlink(missing_ok=True)
+
+    def statistics(self, ref: str) -> Statistics:
+        """What a corpus's text looks like; measured once and kept."""
+        corpus = self.corpus(ref)
+        kept = self.store.corpora.statistics(corpus.id)
+        if kept is None:
+            statistics = describe(corpus_path(self.corpora_dir, corpus.id))
+            self.store.corpora.keep_statistics(corpus.id, asdict(statistics))
+            return statistics
+        pairs = {key: [tuple(pair) for pair in kept[key]] for key in ("top_characters", "top_words")}
+        return Statistics(**{**kept, **pairs})
+
+    def add_samples(self) -> None:
+        """The shipped corpora and splits, at the first start of a home; never again once they were there."""
+        if self.store.events.has("samples"):
+            return
+        from metalm.text.samples import SAMPLE_SPLITS, sample_corpora
+
+        self.corpora_dir.mkdir(exist_ok=True)
+        corpora = []
+        for source, corpus in sample_corpora():
+            path = corpus_path(self.corpora_dir, corpus.id)
+            shutil.copyfile(source, path.with_suffix(".new"))
+            os.replace(path.with_suffix(".new"), path)
+            corpora.append(corpus)
+        tasks = {task.name: task for task in tasks_of(corpora)}
+        splits = [
+            freeze(
+                sample.name,
+                tasks.values(),
+                {tasks[name].id: role for name, role in sample.roles.items()},
+                family=sample.family,
+                fold=sample.fold,
+                folds=sample.folds,
+            )
+            for sample in SAMPLE_SPLITS
+        ]
+        self.store.corpora.add(*corpora)
+        self.store.splits.add(*splits)
+        self.store.events.add(
+            "samples", "", f"{len(corpora)} sample corpora and {len(splits)} splits were added"
+        )
