@@ -119,7 +119,7 @@ def read_bundle(folder: Path) -> Bundle:
             raise BundleError(f"no {name} in {folder}; a run bundle is a directory with this file")
     data = _read_json(folder / RUN_FILE)
     run = _run(data.get("run"))
-    split = Split.from_json(_mapping(data, "split"))
+    split = _split(_mapping(data, "split"))
     bundle = Bundle(
         run=run,
         split=split,
@@ -201,6 +201,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
         return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and (
+            get_args(hint)[1] is Any or all(isinstance(each, str) for each in value.values())
+        )
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
@@ -220,6 +224,17 @@ def _check_config(told: Mapping[str, Any]) -> None:
                 compare(value, known[name])
 
     compare(told, replace(RunConfig(), algorithm=type(config.algorithm)()).to_json())
+
+
+def _split(data: Mapping[str, Any]) -> Split:
+    split = Split.from_json(data)
+    for record in (split, *(member.task for member in split.tasks)):
+        for name, hint in get_type_hints(type(record)).items():
+            if name != "tasks" and not _fits(getattr(record, name), hint):
+                raise BundleError(
+                    f"the split of a bundle must be as metalm writes it, got {name} {getattr(record, name)!r}"
+                )
+    return split
 
 
 def _tokenizer(data: Mapping[str, Any], run: Run) -> Tokenizer:

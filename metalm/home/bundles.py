@@ -26,7 +26,7 @@ from metalm.store.runs import Run
 from metalm.store.values import free_name
 from metalm.text.splits import Split
 
-IMPORT_PREFIX = ".import-"
+SCRATCH_PREFIX = ".bundle-"
 
 
 class Bundles(Using):
@@ -124,7 +124,7 @@ class Bundles(Using):
 def _appearing(directory: Path) -> Iterator[Path]:
     """A folder to fill; once that went well it is `directory`, which must not hold anything before."""
     directory.parent.mkdir(parents=True, exist_ok=True)
-    filled = Path(tempfile.mkdtemp(prefix=IMPORT_PREFIX, dir=directory.parent))
+    filled = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=directory.parent))
     try:
         yield filled
         filled.chmod(0o755)

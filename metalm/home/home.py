@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,15 @@ from types import TracebackType
 from typing import Self
 
 from metalm.errors import HomeError
-from metalm.home.bundles import IMPORT_PREFIX, Bundles
+from metalm.home.bundles import SCRATCH_PREFIX, Bundles
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
-from metalm.home.place import RUN_FOLDER
+from metalm.home.place import RUN_FILES, RUN_FOLDER
 from metalm.store.store import Store
 from metalm.text.audit import Audit
+from metalm.text.corpora import corpus_path
 from metalm.text.ingest import remove_leftovers
 
+TEXT_FILE = re.compile(r"[0-9a-f]{16}\.(txt|new)")
 STORE_FILE = "metalm.duckdb"
 
 
@@ -96,16 +99,22 @@ class Home(Bundles):
         self.corpora_dir.mkdir(exist_ok=True)
         self.tokens_dir.mkdir(exist_ok=True)
         remove_leftovers(self.corpora_dir)
-        texts = {f"{corpus.id}.txt" for corpus in self.corpora()}
-        for file in self.corpora_dir.iterdir():
-            if file.name not in texts:
+        self._remove_orphans()
+
+    def _remove_orphans(self) -> None:
+        """Removes what is metalm's own and belongs to no row; anything else in the folder is let be."""
+        texts = {corpus_path(self.corpora_dir, corpus.id) for corpus in self.corpora()}
+        for file in (*self.corpora_dir.glob("*.new"), *self.corpora_dir.glob("*.txt")):
+            if file not in texts and TEXT_FILE.fullmatch(file.name):
                 file.unlink()
         for part in self.tokens_dir.glob("*.part"):
             part.unlink()
+        for scratch in self.path.glob(f"{SCRATCH_PREFIX}*"):
+            shutil.rmtree(scratch)
         runs = {run_id for run_id, _ in self.store.runs.names()}
         for folder in self.path.iterdir():
-            is_orphan = RUN_FOLDER.fullmatch(folder.name) and folder.name not in runs
-            if folder.is_dir() and (is_orphan or folder.name.startswith(IMPORT_PREFIX)):
+            is_orphan = RUN_FOLDER.fullmatch(folder.name) and folder.name not in runs and folder.is_dir()
+            if is_orphan and {file.name for file in folder.iterdir()} <= RUN_FILES:
                 shutil.rmtree(folder)
 
 

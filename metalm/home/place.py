@@ -9,6 +9,7 @@ from pathlib import Path
 from metalm.errors import NotFoundError
 from metalm.store.store import Store
 
+RUN_FILES = {"run.json", "weights.safetensors", "checkpoint", "log.txt"}
 RUN_FOLDER = re.compile(r"[0-9a-f]{12}")
 
 

@@ -189,7 +189,8 @@ class Runs(Splits):
         run = self.run(ref)
         self.store.runs.delete(run.id)
         # Rows first: a folder without a row is swept away at the next start.
-        shutil.rmtree(self.run_dir(run.id), ignore_errors=True)
+        if self.run_dir(run.id).exists():
+            shutil.rmtree(self.run_dir(run.id))
         if run.tokenizer and not self.store.tokenizers.is_used(run.tokenizer):
             self.store.tokenizers.delete(run.tokenizer)
             for tokens in self.tokens_dir.glob(f"*-{run.tokenizer[:16]}.npy"):

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metalm.config import RunConfig, run_config
+from metalm import units
+from metalm.config import run_config
 from metalm.errors import MetalmError
 from metalm.home.bundle_files import RUN_FILE, description, write_json
 from metalm.home.owner import this_process
@@ -98,6 +99,7 @@ class Trainings(Runs):
         """The work; true when the run is finished, false when it was stopped on the way."""
         tokenizer = self._tokenizer_of(run)
         training = self._training(run, tokenizer)
+        self._place(run.id, training)
         self.store.runs.set_device(run.id, training.weights["embedding.weight"].device.type)
         run_log.write(f"on {training.weights['embedding.weight'].device}, from step {training.state.step}")
         saved = time.monotonic()
@@ -112,6 +114,7 @@ class Trainings(Runs):
             # Whatever ended it: the state is that of the last whole step, and a resumed run needs it.
             self._save(run, training, run_log)
         self._save_weights(run, training)
+        self._summarise(run.id, training)
         if not training.is_finished:
             return False
         return self._tune(run, training, run_log, should_stop)
@@ -141,32 +144,41 @@ class Trainings(Runs):
         initial = load_weights(self.weights_path(run.parent)) if run.parent else None
         return Training.start(config, *data, initial_weights=initial)
 
+    def _place(self, run_id: str, training: Training) -> None:
+        """Writes down where the run is: what a killed process wrote past the checkpoint is no longer so."""
+        state = training.state
+        place = {"step": state.step, "tokens": state.tokens, "seconds": state.seconds}
+        self.store.runs.progress(run_id, **place, progress=training.progress)
+        self.store.runs.set_best(run_id, state.best_step, state.best_value)
+
     def _keep(self, run: Run, training: Training, report: Report, run_log: RunLog) -> None:
         """A report's points, and what the runs table shows of it."""
         self.store.metrics.add(run.id, _points(report))
-        self.store.runs.progress(
-            run.id,
-            step=report.step,
-            tokens=report.tokens,
-            seconds=report.seconds,
-            progress=report.progress,
-        )
-        if report.is_best:
-            self._keep_best(run, training, report)
+        place = {"step": report.step, "tokens": report.tokens, "seconds": report.seconds}
+        self.store.runs.progress(run.id, **place, progress=report.progress)
         if any(loss.part == "validation" for loss in report.losses):
-            mark = ", the best so far" if report.is_best else ""
-            run_log.write(f"step {report.step}: meta-validation measured{mark}")
+            run_log.write(
+                f"step {report.step}: meta-validation measured" + ", the best so far" * report.is_best
+            )
+        if report.is_best:
+            self.store.runs.set_best(run.id, training.state.best_step, training.state.best_value)
+            self._summarise(run.id, training)
 
-    def _keep_best(self, run: Run, training: Training, report: Report) -> None:
-        from metalm.learn.validation import mean_bits_per_byte
-
-        losses = [loss for loss in report.losses if loss.part == "validation"]
-        self.store.runs.set_best(run.id, training.state.best_step, training.state.best_value)
+    def _summarise(self, run_id: str, training: Training) -> None:
+        """The figures of the runs table, from the points of the best step."""
+        self.store.flush()
+        state, means = training.state, {}
+        if state.best_step is not None:
+            curve = self.store.metrics.adaptation_curve(
+                [run_id], "validation", step=state.best_step, by_task=True
+            )
+            value = units.bits_per_byte(curve["nats"], curve["bytes"])
+            means = value.groupby(curve["adaptation_step"]).mean().to_dict()
         self.store.runs.summarise(
-            run.id,
-            bits_per_byte_before=mean_bits_per_byte(losses, 0),
-            bits_per_byte_after=training.state.best_value,
-            tokens_per_second=report.tokens / report.seconds if report.seconds else None,
+            run_id,
+            bits_per_byte_before=means.get(0),
+            bits_per_byte_after=state.best_value,
+            tokens_per_second=state.tokens / state.seconds if state.seconds else None,
         )
 
     def _save(self, run: Run, training: Training, run_log: RunLog) -> None:
@@ -185,14 +197,13 @@ class Trainings(Runs):
         from metalm.learn.tuning import tune
 
         run_log.write("tuning adaptation on meta-validation")
-        config: RunConfig = training.config
         try:
             adaptation = tune(
                 training.model,
                 training.best_weights or training.weights,
                 training.tokenizer,
                 self.texts(run.split_id, "meta-validation"),
-                config.adaptation,
+                training.config.adaptation,
                 should_stop=should_stop,
             )
         except Stopped:
