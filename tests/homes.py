@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEXTS = {"alpha": "abcde ", "beta": "bcdef ", "gamma": "cdefg ", "delta": "defgh "}
@@ -16,6 +20,8 @@ TINY = {
     "validation.support_bytes": "256",
     "validation.query_bytes": "256",
 }
+TINY_JOINT = {**TINY, "joint.batch": "2", "joint.window": "16"}
+TINY_FOMAML = {**TINY, "inner.steps": "2", "inner.batch": "1", "inner.window": "16"}
 
 
 def write_texts(folder: Path) -> list[Path]:
@@ -28,3 +34,57 @@ def write_texts(folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.txt")
         paths[-1].write_text(text, encoding="utf-8")
     return paths
+
+
+def small_home(path: Path, texts: Path):
+    """An open home with the four texts and one split of them."""
+    from metalm.home import Home
+
+    home = Home.open(path, doing="test", samples=False)
+    for file in write_texts(texts):
+        home.add_corpus(file)
+    tasks = home.tasks()
+    roles = {task.id: "meta-train" for task in tasks}
+    roles |= {task.id: role for task in tasks for role in _ROLES if task.name == _ROLES[role]}
+    home.freeze_split(SPLIT, tasks, roles)
+    return home
+
+
+def tiny_config(**settings: str):
+    """The config of a tiny fomaml run; `settings` with __ for the dots."""
+    from metalm.operations.training import make_config
+
+    more = {key.replace("__", "."): value for key, value in settings.items()}
+    return make_config("fomaml", settings={**TINY_FOMAML, **more})
+
+
+_ROLES = {"meta-validation": "gamma", "meta-test": "delta"}
+
+
+@contextmanager
+def running_app(home_dir: Path) -> Iterator:
+    """What an app is to others, without its pages: it owns the home, and its local API answers."""
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from metalm import api
+    from metalm.jobs import service
+
+    server = uvicorn.Server(
+        uvicorn.Config(Starlette(routes=api.routes()), port=0, log_level="error", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    opened = service.open_for_app(home_dir, f"http://127.0.0.1:{port}")
+    service.use(opened)
+    try:
+        yield opened
+    finally:
+        opened.jobs.halt()
+        server.should_exit = True
+        thread.join()
+        service.use(None)
+        opened.close()

@@ -16,8 +16,10 @@ def threads_beside_the_app() -> int:
 
 
 def all_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use, fewer where OMP_NUM_THREADS asks for it, as torch has it."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, max(1, int(asked))) if asked.isdigit() else cores
 
 
 class ResourceMeter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,9 @@ def listing(home: Home, _jobs: JobManager) -> Iterator[Line]:
 def show(home: Home, _jobs: JobManager, *, corpus: str) -> Iterator[Line]:
     """One line: the corpus and what its statistics say."""
     found = home.corpus(corpus)
-    statistics = home.statistics(found.id)
-    yield {**_line(found), "groups": found.groups, "statistics": statistics.summary()}
+    statistics = asdict(home.statistics(found.id))
+    del statistics["zipf"]  # the points of a plot
+    yield {**_line(found), "groups": found.groups, **statistics}
 
 
 def delete(home: Home, _jobs: JobManager, *, corpus: str) -> Iterator[Line]:

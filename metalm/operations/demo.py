@@ -74,16 +74,15 @@ def _trained(home: Home, jobs: JobManager, *, name: str, **arguments: Any) -> It
 
 def _evaluated(home: Home, jobs: JobManager, run_id: str) -> Iterator[Line | None]:
     """The lines of an evaluation on meta-test; returns the mean bits per byte before and after adaptation."""
-    first, last = {}, {}
+    by_step: dict[int, list[float]] = {}
     for line in evaluate(home, jobs, runs=[run_id], role="meta-test", support=(_SUPPORT_BYTES,)):
         if line is not None:
-            first.setdefault(line["task"], line["bits_per_byte"])
-            last[line["task"]] = line["bits_per_byte"]
+            by_step.setdefault(line["step"], []).append(line["bits_per_byte"])
             line = {"event": "evaluation", **line}
         yield line
-    if not last:
-        raise RunStateError("the demo's evaluation must end for the demo to go on, got none of its rows")
-    return fmean(first.values()), fmean(last.values())
+    if not by_step or len(by_step[max(by_step)]) < len(_META_TEST):
+        raise RunStateError("the demo's evaluation must end for the demo to go on, got a part of its rows")
+    return fmean(by_step[0]), fmean(by_step[max(by_step)])
 
 
 def _adapted(home: Home, jobs: JobManager, run_id: str) -> Iterator[Line]:

@@ -52,7 +52,7 @@ class Local:
         self.jobs.close()
         self.home.close()
 
-    def call(self, name: str, **arguments: Any) -> Lines:
+    def call(self, name: str, /, **arguments: Any) -> Lines:
         """The lines of an operation. After a Ctrl-C a training, and so its lines, end with a checkpoint."""
         return (line for line in call(name, self.home, self.jobs, arguments) if line is not None)
 
@@ -88,7 +88,7 @@ class Remote:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._client.close()
 
-    def call(self, name: str, **arguments: Any) -> Lines:
+    def call(self, name: str, /, **arguments: Any) -> Lines:
         """The lines of an operation that the app runs. Its MetalmErrors are raised here as if it ran here."""
         import httpx
 
@@ -128,7 +128,7 @@ def open_session(home_dir: Path, *, doing: str) -> Local | Remote:
     doing: what other processes are told that this one does with the home (`corpora add`).
     Raises HomeError when another command owns it.
     """
-    from metalm.home import read_owner
+    from metalm.home.owner import read_owner
 
     deadline = time.monotonic() + _START_SECONDS
     owner = read_owner(home_dir)
