@@ -10,7 +10,6 @@ import streamlit as st
 from metalm.dashboard import state, wording
 from metalm.dashboard.charts import texts
 from metalm.dashboard.components.chart import chart
-from metalm.errors import MetalmError
 from metalm.text.corpora import Corpus
 from metalm.text.statistics import Statistics
 
@@ -19,7 +18,8 @@ def show(corpus: Corpus) -> None:
     """The entry of `corpus` below the table."""
     st.divider()
     title, actions = st.columns([4, 2], vertical_alignment="bottom")
-    title.subheader(corpus.name, anchor=False)
+    language = f" :gray[· {corpus.language}]" if corpus.language else ""
+    title.subheader(f"{corpus.name}{language}", anchor=False)
     with actions.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Rename", icon=":material/edit:"):
             _rename(corpus)
@@ -36,7 +36,6 @@ def show(corpus: Corpus) -> None:
 def _provenance(corpus: Corpus) -> None:
     groups = " ".join(f":gray-badge[{key}: {value}]" for key, value in corpus.groups.items())
     facts = {
-        "Language": corpus.language,
         "Licence": corpus.licence,
         "Source": corpus.source,
         "Encoding of the file": corpus.encoding,
@@ -51,12 +50,21 @@ def _figures(corpus: Corpus, statistics: Statistics) -> None:
         "Characters": (wording.count(corpus.chars), "Unicode code points"),
         "Lines": (wording.count(corpus.lines), None),
         "Alphabet": (wording.count(statistics.alphabet_size), "different characters"),
-        "xz": (f"{statistics.xz_bits_per_char:.2f} bits", "bits per character when xz packs the whole text"),
+        "xz bits / character": (f"{statistics.xz_bits_per_char:.2f}", _xz_help(statistics)),
     }
     for column, (label, (value, help)) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value, help=help, border=True)
     scripts = " · ".join(f"{name} {share:.1%}" for name, share in list(statistics.scripts.items())[:6])
     st.caption(f"Scripts: {scripts}")
+
+
+def _xz_help(statistics: Statistics) -> str:
+    part = (
+        "the text"
+        if statistics.xz_bytes >= statistics.bytes
+        else f"its first {wording.size(statistics.xz_bytes)}"
+    )
+    return f"how small xz packs {part}: the less, the more it repeats itself"
 
 
 def _words(statistics: Statistics) -> None:
@@ -103,31 +111,33 @@ def _preview(statistics: Statistics) -> None:
 @st.dialog("Rename corpus")
 def _rename(corpus: Corpus) -> None:
     with st.form("rename corpus", border=False):
-        name = st.text_input("New name", corpus.name)
-        if not st.form_submit_button("Rename", type="primary"):
-            return
-    try:
-        renamed = state.home().rename_corpus(corpus.id, name.strip())
-    except MetalmError as error:
-        st.error(str(error))
-        return
-    state.notice(f"{corpus.name} is now {renamed.name}.")
-    state.choose("corpus", renamed.name)
-    st.rerun()
+        st.text_input("New name", corpus.name, key="corpus.name")
+        # The callback does the work, so that closing the dialog shows the page as it is afterwards.
+        if st.form_submit_button("Save name", type="primary", on_click=_rename_now, args=(corpus,)):
+            st.rerun()
+
+
+def _rename_now(corpus: Corpus) -> None:
+    name = state.entered("corpus.name").strip()
+
+    def action() -> str:
+        state.home().rename_corpus(corpus.id, name)
+        return f"{corpus.name} is now {name}."
+
+    state.attempt(action, corpus=name)
 
 
 @st.dialog("Delete corpus")
 def _delete(corpus: Corpus) -> None:
-    st.markdown(
-        f"**{corpus.name}** ({wording.size(corpus.bytes)}) is removed from this home, its text with it."
-    )
-    if not st.button("Delete for good", type="primary", icon=":material/delete:"):
-        return
-    try:
+    st.markdown(f"**{corpus.name}** ({wording.size(corpus.bytes)}) is removed from this home with its text.")
+    icon = ":material/delete:"
+    if st.button("Delete for good", type="primary", icon=icon, on_click=_delete_now, args=(corpus,)):
+        st.rerun()
+
+
+def _delete_now(corpus: Corpus) -> None:
+    def action() -> str:
         state.home().delete_corpus(corpus.id)
-    except MetalmError as error:
-        st.error(str(error))
-        return
-    state.notice(f"{corpus.name} is deleted.")
-    state.choose("corpus", None)
-    st.rerun()
+        return f"{corpus.name} is deleted."
+
+    state.attempt(action, corpus=None)

@@ -42,7 +42,7 @@ def show(corpora: list[Corpus]) -> str | None:
         selection_default={"selection": {"rows": [names.index(chosen) if chosen in names else 0]}},
         height=min(38 + 35 * len(found), 318),
         column_config={
-            "corpus": st.column_config.TextColumn(pinned=True),
+            "corpus": st.column_config.TextColumn(pinned=True, width="medium"),
             "bytes": st.column_config.NumberColumn(format="localized"),
             "characters": st.column_config.NumberColumn(format="localized"),
             "lines": st.column_config.NumberColumn(format="localized"),
@@ -66,6 +66,7 @@ def _table(corpora: list[Corpus]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "corpus": [c.name for c in corpora],
+            "language": [c.language for c in corpora],
             **{key: [c.groups.get(key, "") for c in corpora] for key in keys},
             "bytes": [c.bytes for c in corpora],
             "characters": [c.chars for c in corpora],

@@ -64,10 +64,11 @@ def _uploads(is_folder: bool) -> list[Staged]:
 
 def _on_disk(file) -> Path:
     """The upload as a file: it is moved out of memory at once, once."""
-    stage = st.session_state.setdefault(_STAGE, tempfile.TemporaryDirectory(prefix="metalm-upload-"))
+    if _STAGE not in st.session_state:
+        st.session_state[_STAGE] = tempfile.TemporaryDirectory(prefix="metalm-upload-")
     # The browser names the path inside the chosen folder; only its harmless parts are kept.
     inside = [part for part in PurePosixPath(file.name).parts if part not in ("/", "..", ".")]
-    path = Path(stage.name, file.file_id, *inside)
+    path = Path(st.session_state[_STAGE].name, file.file_id, *inside)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.getbuffer())
@@ -103,17 +104,18 @@ def _options_and_add(staged: list[Staged]) -> None:
     source = right.text_input(
         "Source", key="upload.source", placeholder="optional, where the texts come from"
     )
-    staged = [_with_columns(item) for item in staged]
+    encoding = encoding or "auto"
+    staged = [_with_columns(item, encoding) for item in staged]
     if st.button(f"Add {wording.things(len(staged), 'file')}", type="primary", icon=":material/add:"):
-        _add(staged, encoding=encoding or "auto", licence=licence, source=source)
+        _add(staged, encoding=encoding, licence=licence, source=source)
 
 
-def _with_columns(item: Staged) -> Staged:
+def _with_columns(item: Staged, encoding: str) -> Staged:
     """A table with the columns that the user chose for its text and its groups."""
     if item.path.suffix.lower() not in TABLES:
         return item
     try:
-        found = columns(item.path)
+        found = columns(item.path, item.name, encoding)
     except MetalmError as error:
         st.warning(str(error))
         return item

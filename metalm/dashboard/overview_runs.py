@@ -35,7 +35,8 @@ def device() -> tuple[str, str]:
 
     found = describe(pick_device("auto"))
     threads = wording.things(threads_beside_the_app(), "thread")
-    return found.kind.upper(), f"{found.name}, {wording.size(found.memory_bytes)}, {threads}"
+    name = found.name.removeprefix("CPU, ")
+    return found.kind.upper(), f"{name}, {wording.size(found.memory_bytes)}, trains on {threads}"
 
 
 @st.fragment(run_every=3)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from metalm.dashboard import empty, state, wording
@@ -15,8 +18,9 @@ _ENDED = 8  # jobs of the past that are listed
 @st.fragment(run_every=2)
 def live() -> None:
     """Running and waiting jobs with their buttons, drawn anew every two seconds."""
+    state.show_notices()
     running, queue = state.jobs().running(), state.jobs().queue()
-    names = {run.id: run.name for archived in (False, True) for run in state.home().runs(archived=archived)}
+    names = {run.id: run.name for run in state.home().runs(archived=True)}
     if not running and not queue:
         empty.nothing(
             "Nothing runs, nothing waits.",
@@ -50,8 +54,8 @@ def _running(job: Job, names: dict[str, str]) -> None:
     with st.container(border=True):
         left, right = st.columns([5, 1], vertical_alignment="center")
         left.markdown(f"{title(job, names)} {wording.status_badge('running')}")
-        if right.button("Stop", icon=":material/stop:", key=f"job.{job.id}", width="stretch"):
-            _do(state.jobs().cancel, job.id)
+        look = {"icon": ":material/stop:", "key": f"job.{job.id}", "width": "stretch"}
+        right.button("Stop", on_click=_do, args=(state.jobs().cancel, job.id), **look)
         progress = state.home().run(job.payload["run"]).progress if "run" in job.payload else job.progress
         st.progress(min(1.0, progress or 0.0), text=job.message or f"since {wording.ago(job.started_at)}")
 
@@ -61,22 +65,18 @@ def _waiting(job: Job, position: int, num: int, names: dict[str, str]) -> None:
         st.markdown(f":gray[{position + 1}.] {title(job, names)}", width="stretch")
         moves = (("Up", "arrow_upward", position - 1), ("Down", "arrow_downward", position + 1))
         for label, icon, to in moves:
-            if st.button(
-                label, icon=f":material/{icon}:", key=f"{label}.{job.id}", disabled=not 0 <= to < num
-            ):
-                _do(state.jobs().move, job.id, to)
-        if st.button("Cancel", icon=":material/close:", key=f"cancel.{job.id}"):
-            _do(state.jobs().cancel, job.id)
+            look = {"icon": f":material/{icon}:", "key": f"{label}.{job.id}", "disabled": not 0 <= to < num}
+            st.button(label, on_click=_do, args=(state.jobs().move, job.id, to), **look)
+        look = {"icon": ":material/close:", "key": f"cancel.{job.id}"}
+        st.button("Cancel", on_click=_do, args=(state.jobs().cancel, job.id), **look)
 
 
-def _do(action, *arguments) -> None:
-    """An action on the queue, and the queue as it is afterwards."""
+def _do(action: Callable[..., None], *arguments: Any) -> None:
+    """An action on the queue; a job that has just begun or ended refuses some."""
     try:
         action(*arguments)
     except MetalmError as error:
-        st.error(str(error))
-    else:
-        st.rerun(scope="fragment")
+        state.notice(str(error), "error")
 
 
 def _ended(names: dict[str, str]) -> None:

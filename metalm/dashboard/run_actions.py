@@ -13,7 +13,6 @@ import streamlit as st
 from metalm.config import run_config
 from metalm.dashboard import contents, run_evaluate, state, train_settings, wording
 from metalm.dashboard.train_watch import ACTIVE
-from metalm.errors import MetalmError
 from metalm.store.runs import Run
 
 
@@ -26,9 +25,9 @@ def show(runs: list[Run]) -> None:
         contents.link("Compare", "Compare", runs=[run.name for run in runs])
         if any(run.status in ACTIVE for run in runs):
             active = [run for run in runs if run.status in ACTIVE]
-            _button("Stop", "stop", lambda: _each(active, jobs.stop, "stopping"))
+            _act("Stop", "stop", active, jobs.stop, "stopping")
         elif all(home.resumable(run) for run in runs):
-            _button("Resume", "play_arrow", lambda: _each(runs, jobs.resume, "in the queue"))
+            _act("Resume", "play_arrow", runs, jobs.resume, "in the queue")
         if all(run.status in ("finished", "stopped") for run in runs):
             _button("Evaluate", "analytics", lambda: run_evaluate.ask(runs))
         if len(runs) == 1:
@@ -59,25 +58,29 @@ def _for_idle(runs: list[Run]) -> None:
     is_archived = all(run.archived for run in runs)
     label, icon = ("Bring back", "unarchive") if is_archived else ("Archive", "archive")
     done = "back in the list" if is_archived else "archived"
-    _button(label, icon, lambda: _each(runs, lambda id: state.home().archive_run(id, not is_archived), done))
+    _act(label, icon, runs, lambda id: state.home().archive_run(id, not is_archived), done)
     _button("Delete", "delete", lambda: _delete(runs))
 
 
-def _button(label: str, icon: str, action: Callable[[], None]) -> None:
+def _button(label: str, icon: str, open_dialog: Callable[[], None]) -> None:
     if st.button(label, icon=f":material/{icon}:", key=f"run.{label}"):
-        action()
+        open_dialog()
+
+
+def _act(label: str, icon: str, runs: list[Run], action: Callable[[str], object], done: str) -> None:
+    callback = {"on_click": _each, "args": (runs, action, done)}
+    st.button(label, icon=f":material/{icon}:", key=f"run.{label}", **callback)
 
 
 def _each(runs: list[Run], action: Callable[[str], object], done: str) -> None:
     """The action on every run; one that fails is told and does not keep the others from it."""
     for run in runs:
-        try:
+
+        def one(run: Run = run) -> str:
             action(run.id)
-        except MetalmError as error:
-            state.notice(str(error), "error")
-        else:
-            state.notice(f"{run.name}: {done}.")
-    st.rerun()
+            return f"{run.name}: {done}."
+
+        state.attempt(one)
 
 
 def _prepare_clone(run: Run) -> None:
@@ -102,26 +105,30 @@ def bundle(run: Run) -> bytes:
 
 @st.dialog("Edit run")
 def _edit(run: Run) -> None:
+    known = sorted({tag for other in state.home().runs() for tag in other.tags} | set(run.tags))
     with st.form("edit run", border=False):
-        name = st.text_input("Name", run.name)
-        known = sorted({tag for other in state.home().runs() for tag in other.tags} | set(run.tags))
-        tags = st.multiselect(
-            "Tags", known, list(run.tags), accept_new_options=True, placeholder="choose or type a new one"
+        st.text_input("Name", run.name, key="run.name")
+        new = "choose or type a new one"
+        st.multiselect(
+            "Tags", known, list(run.tags), key="run.tags", accept_new_options=True, placeholder=new
         )
-        notes = st.text_area("Notes", run.notes, help="Markdown is shown as such.")
-        if not st.form_submit_button("Save", type="primary"):
-            return
-    home = state.home()
-    try:
-        if name.strip() != run.name:
-            home.rename_run(run.id, name.strip())
-        home.set_tags(run.id, tags)
-        home.set_notes(run.id, notes)
-    except MetalmError as error:
-        st.error(str(error))
-        return
-    state.choose("runs", [home.run(run.id).name])
-    st.rerun()
+        st.text_area("Notes", run.notes, key="run.notes", help="Markdown is shown as such.")
+        if st.form_submit_button("Save", type="primary", on_click=_edit_now, args=(run,)):
+            st.rerun()
+
+
+def _edit_now(run: Run) -> None:
+    name = state.entered("run.name").strip()
+
+    def action() -> str:
+        home = state.home()
+        if name != run.name:
+            home.rename_run(run.id, name)
+        home.set_tags(run.id, state.entered("run.tags"))
+        home.set_notes(run.id, state.entered("run.notes"))
+        return f"{name} is saved."
+
+    state.attempt(action, runs=[name])
 
 
 @st.dialog("Extend run")
@@ -132,21 +139,22 @@ def _extend(run: Run) -> None:
         "It goes on with the state of its optimiser."
     )
     with st.form("extend run", border=False):
-        amount = st.number_input(
-            f"More {budget.unit}", min_value=0.01, value=float(budget.amount), format="%g"
-        )
-        if not st.form_submit_button("Extend", type="primary"):
-            return
-    _each([run], lambda id: state.jobs().extend(id, amount), "in the queue")
+        amount = {"min_value": 0.01, "value": float(budget.amount), "format": "%g", "key": "run.more"}
+        st.number_input(f"More {budget.unit}", **amount)
+        if st.form_submit_button("Go on", type="primary", on_click=_extend_now, args=(run,)):
+            st.rerun()
+
+
+def _extend_now(run: Run) -> None:
+    _each([run], lambda id: state.jobs().extend(id, state.entered("run.more")), "in the queue")
 
 
 @st.dialog("Delete runs")
 def _delete(runs: list[Run]) -> None:
     st.markdown("These are removed for good, with weights, curves and results:")
-    st.markdown(
-        "\n".join(
-            f"- **{run.name}** :gray[{run.algorithm}, {wording.count(run.step)} outer steps]" for run in runs
-        )
-    )
-    if st.button(f"Delete {wording.things(len(runs), 'run')}", type="primary", icon=":material/delete:"):
-        _each(runs, state.home().delete_run, "deleted")
+    rows = [f"- **{run.name}** :gray[{run.algorithm}, {wording.count(run.step)} outer steps]" for run in runs]
+    st.markdown("\n".join(rows))
+    arguments = (runs, state.home().delete_run, "deleted")
+    label = f"Delete {wording.things(len(runs), 'run')}"
+    if st.button(label, type="primary", icon=":material/delete:", on_click=_each, args=arguments):
+        st.rerun()

@@ -131,4 +131,5 @@ def csv(runs: list[Run], splits: dict[str, Split]) -> str:
     table = run_table(runs, splits).assign(seconds=[run.seconds for run in runs], id=[run.id for run in runs])
     table["tags"] = [", ".join(run.tags) for run in runs]
     settings = pd.json_normalize([run.config for run in runs])
-    return table.join(settings, rsuffix=" (setting)").to_csv(index=False)
+    settings = settings.drop(columns="seed")
+    return pd.concat([table, settings], axis=1).to_csv(index=False)

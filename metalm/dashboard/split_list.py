@@ -8,7 +8,6 @@ import streamlit as st
 from metalm.dashboard import contents, empty, split_audit, state, wording
 from metalm.dashboard.charts.texts import task_sizes
 from metalm.dashboard.components.chart import chart
-from metalm.errors import MetalmError
 from metalm.text.splits import ROLES, Split
 
 _MARKS = {True: "near", False: "far", None: ""}
@@ -70,7 +69,8 @@ def _entry(split: Split) -> None:
     st.divider()
     title, actions = st.columns([4, 2], vertical_alignment="bottom")
     title.subheader(split.name, anchor=False)
-    with actions.container(horizontal=True, horizontal_alignment="right"):
+    row = {"horizontal": True, "horizontal_alignment": "right", "vertical_alignment": "center"}
+    with actions.container(**row):
         contents.link("Train", "Train on it", split=split.name)
         if st.button("Delete", icon=":material/delete:"):
             _delete(split)
@@ -113,14 +113,15 @@ def _tasks(split: Split) -> None:
 
 @st.dialog("Delete split")
 def _delete(split: Split) -> None:
-    st.markdown(f"**{split.name}** is removed. Its texts stay.")
-    if not st.button("Delete for good", type="primary", icon=":material/delete:"):
-        return
-    try:
-        state.home().delete_split(split.name)
-    except MetalmError as error:
-        st.error(str(error))
-        return
-    state.notice(f"{split.name} is deleted.")
-    state.choose("split", None)
-    st.rerun()
+    st.markdown(f"**{split.name}** is removed, with what was evaluated on it. Its texts stay.")
+    icon = ":material/delete:"
+    if st.button("Delete for good", type="primary", icon=icon, on_click=_delete_now, args=(split,)):
+        st.rerun()
+
+
+def _delete_now(split: Split) -> None:
+    def action() -> str:
+        state.home().delete_split(split.id)
+        return f"{split.name} is deleted."
+
+    state.attempt(action, split=None)

@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from metalm.errors import MetalmError
 from metalm.home import Home
 from metalm.jobs import service
 from metalm.jobs.manager import JobManager
@@ -87,7 +88,7 @@ def select(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str 
 
 def switch(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str:
     """Segmented buttons whose choice stands in the URL; one is always on, the first by default."""
-    kwargs = {"required": True, "label_visibility": "collapsed", **kwargs}
+    kwargs = {"required": True, "label_visibility": "collapsed", "wrap": True, **kwargs}
     value = _one_of(st.segmented_control, label, options, name, 0, kwargs)
     publish(name, value, options[0])
     return value
@@ -142,6 +143,26 @@ def _adopt(name: str) -> None:
     if isinstance(value, bool):
         value = "yes" if value else None
     choose(name, value)
+
+
+def entered(key: str) -> Any:
+    """What a keyed widget of a form holds: for the callback of its button."""
+    return st.session_state[key]
+
+
+def attempt(action: Callable[[], str], **choices: str | Iterable[str] | None) -> bool:
+    """Does what a button's callback is for, and leaves a notice: what `action` tells, or why it was refused.
+
+    `choices` are made when it succeeded.
+    """
+    try:
+        done = action()
+    except MetalmError as error:
+        notice(str(error), "error")
+        return False
+    notice(done)
+    choose_all(choices)
+    return True
 
 
 def notice(text: str, kind: str = "success") -> None:

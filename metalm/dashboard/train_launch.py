@@ -29,8 +29,8 @@ def show() -> None:
         )
         return
     split, base, parent = _choices([split.name for split in splits])
-    train_settings.essentials(base)
     changed = train_settings.changed_settings(base)
+    train_settings.essentials(base)
     with st.expander(f"Every setting · {_changes(len(changed))}", icon=":material/tune:"):
         train_settings.details(base)
         st.button("Reset to the defaults", on_click=train_settings.reset, disabled=not changed)
@@ -100,7 +100,8 @@ def _parent() -> Run | None:
 def _command_lines(split: str, config: RunConfig, parent: Run | None, name: str, seeds: int) -> str:
     """One command a seed."""
     each = (dataclasses.replace(config, init=None, seed=config.seed + i) for i in range(seeds))
-    return "\n".join(command_line(one, split, name=name, init=parent.name if parent else "") for one in each)
+    lines = [command_line(one, split, name=name, init=parent.name if parent else "") for one in each]
+    return "\n".join(line.replace(" --", " \\\n  --") for line in lines)
 
 
 def _changes(num: int) -> str:

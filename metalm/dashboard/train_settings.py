@@ -11,7 +11,6 @@ import streamlit as st
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig
 from metalm.dashboard import state
-from metalm.errors import ConfigError
 
 _GROUPS = {
     "inner": "Inner loop",
@@ -22,7 +21,7 @@ _GROUPS = {
     "tokenizer": "Tokenizer",
 }
 # Set beside the split and the algorithm, not among the details.
-ESSENTIAL = ("budget.amount", "budget.unit", "seed", "device")
+ESSENTIAL = ("budget.unit", "budget.amount", "seed", "device")
 _COLUMNS = 3
 
 
@@ -44,28 +43,38 @@ def every_setting(config: RunConfig) -> list[tuple[str, Any, Any, Any]]:
 def changed_settings(base: RunConfig) -> dict[str, str]:
     """What the URL asks to differ from `base`: dotted key -> text. What fits no setting is left out."""
     changed = {}
-    for key, *_ in every_setting(base):
+    for key, _, f, kind in every_setting(base):
         typed = state.choice(key)
         if typed is None:
             continue
-        try:
-            base.with_settings({key: typed})
-        except ConfigError as error:
-            st.warning(f"Ignored from the address: {error}")
-            state.choose(key, None)
-        else:
+        if _fits(typed, f, kind):
             changed[key] = typed
+        else:
+            st.warning(f"{key} cannot be {typed!r}; the default is shown instead")
+            state.choose(key, None)
     return changed
 
 
+def _fits(typed: str, f: Any, kind: Any) -> bool:
+    """Whether a single setting can have this value; what goes together is `RunConfig`'s to judge."""
+    if kind not in (int, float):
+        return typed in (("true", "false") if kind is bool else get_args(kind))
+    try:
+        value = kind(typed)
+    except ValueError:
+        return False
+    low, high = f.metadata["at_least"], f.metadata["at_most"]
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
 def choices_of(config: RunConfig) -> dict[str, str | None]:
-    """What to choose so that the Train page shows this config: made for cloning a run."""
+    """What to choose so that the Train page shows this config, but for the run it starts from."""
     preset = next((name for name, model in PRESETS.items() if model == config.model), "small")
     base = base_config(config.algorithm.name, preset)
     defaults = {key: value for key, value, *_ in every_setting(base)}
     chosen: dict[str, str | None] = dict.fromkeys(every_key())
     chosen |= {key: _typed(value) for key, value, *_ in every_setting(config) if value != defaults[key]}
-    return {**chosen, "algorithm": config.algorithm.name, "preset": preset, "init": config.init}
+    return {**chosen, "algorithm": config.algorithm.name, "preset": preset}
 
 
 def every_key() -> set[str]:
@@ -76,7 +85,7 @@ def every_key() -> set[str]:
 def essentials(base: RunConfig) -> None:
     """Budget, seed and device, side by side."""
     settings = {key: (default, f, kind) for key, default, f, kind in every_setting(base)}
-    for column, key in zip(st.columns(len(ESSENTIAL)), ESSENTIAL, strict=True):
+    for column, key in zip(st.columns(4, vertical_alignment="bottom"), ESSENTIAL, strict=True):
         with column:
             setting(key, *settings[key])
 
@@ -90,15 +99,17 @@ def details(base: RunConfig) -> None:
     order = [base.algorithm.section, *_GROUPS]
     for section in sorted(sections, key=order.index):
         st.markdown(f"**{_GROUPS.get(section, base.algorithm.name.capitalize())}**")
-        columns = st.columns(_COLUMNS)
-        for i, item in enumerate(sections[section]):
-            with columns[i % _COLUMNS]:
-                setting(*item)
+        for begin in range(0, len(sections[section]), _COLUMNS):
+            row = sections[section][begin : begin + _COLUMNS]
+            for column, item in zip(st.columns(_COLUMNS, vertical_alignment="bottom"), row, strict=False):
+                with column:
+                    setting(*item)
 
 
 def setting(key: str, default: Any, f: Any, kind: Any) -> None:
     """One setting as the widget that fits its type; a change goes into the URL."""
-    name = key.partition(".")[2] or key
+    # A section's heading stands above its settings, but not above the essential ones.
+    name = key.replace(".", " ") if key in ESSENTIAL else key.partition(".")[2]
     label = f"**{name.replace('_', ' ')}** · :gray[{f.metadata['help']}]"
     typed = state.choice(key)
     widget_key = f"setting.{key}"
@@ -136,7 +147,7 @@ def _typed(value: Any) -> str:
 
 def _parsed(typed: str, kind: Any) -> Any:
     if kind is bool:
-        return typed.lower() in ("true", "yes", "1")
+        return typed == "true"
     return kind(typed) if kind in (int, float) else typed
 
 

@@ -9,7 +9,7 @@ from metalm.dashboard import empty, palette, state, wording
 from metalm.dashboard.charts.curves import CurveView, learning_curves
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
 from metalm.dashboard.components.chart import chart
-from metalm.errors import MetalmError
+from metalm.errors import NotFoundError
 from metalm.evaluate.statistics import UNITS
 from metalm.store.runs import Run
 
@@ -27,15 +27,15 @@ def show() -> None:
         )
         return
     runs = sorted(runs, key=lambda run: run.status not in ACTIVE)
-    names = {run.name: f"{run.name} · {run.status}" for run in runs}
+    known = {run.name: run for run in runs}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        name = state.select("Run", list(names), "watch", format_func=names.get)
+        told = {run.name: f"{run.name} · {run.status}" for run in runs}
+        name = state.select("Run", list(known), "watch", format_func=told.get)
     with right:
         look = state.switch("Look at", _LOOKS, "look")
     view = _curve_view() if look == "Curves" else CurveView()
-    run = state.home().run(name)
-    panel(run, look, view)
+    panel(known[name], look, view)
 
 
 def panel(run: Run, look: str, view: CurveView) -> None:
@@ -47,9 +47,13 @@ def panel(run: Run, look: str, view: CurveView) -> None:
 
 
 def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
-    run = state.home().run(run_id)
+    try:
+        run = state.home().run(run_id)
+    except NotFoundError:
+        st.rerun()  # deleted meanwhile: the whole page finds another
     if is_live and run.status not in ACTIVE:
         st.rerun()  # the whole page: it need not be drawn again and again any more
+    state.show_notices()
     head(run)
     if look == "Curves":
         _curves(run, view)
@@ -68,10 +72,9 @@ def head(run: Run) -> None:
             f"**{run.name}** {wording.status_badge(run.status)} "
             f":gray[{run.algorithm}{f' on {run.device}' if run.device else ''}]"
         )
-        if run.status in ACTIVE and button.button(
-            "Stop", icon=":material/stop:", key=f"stop.{run.id}", width="stretch"
-        ):
-            _stop(run)
+        if run.status in ACTIVE:
+            look = {"icon": ":material/stop:", "key": f"stop.{run.id}", "width": "stretch"}
+            button.button("Stop", on_click=_stop, args=(run,), **look)
         st.progress(min(1.0, run.progress or 0.0), text=_progress(run))
         figures = {
             "Bits per byte": (wording.number(run.best_value), "best on meta-validation, after adaptation"),
@@ -100,12 +103,11 @@ def failure(run: Run) -> None:
 
 
 def _stop(run: Run) -> None:
-    try:
+    def action() -> str:
         state.jobs().stop(run.id)
-    except MetalmError as error:
-        st.error(str(error))
-    else:
-        st.toast(f"{run.name} stops after this adaptation step, with a checkpoint.")
+        return f"{run.name} stops after this adaptation step, with a checkpoint."
+
+    state.attempt(action)
 
 
 def _progress(run: Run) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from metalm.home import Home
 from streamlit.testing.v1 import AppTest
 
 from metalm.config import Budget, Fomaml, InnerLoop, ModelConfig, RunConfig, Validation
+from metalm.home import Home
 from metalm.jobs import service
 from metalm.jobs.manager import JobManager
 
@@ -109,6 +109,8 @@ def told():
     def words(app: AppTest) -> str:
         elements = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.warning]
         elements += [*app.error, *app.success, *app.code, *app.metric]
-        return "\n".join(f"{getattr(e, 'label', '')} {e.value}" for e in elements)
+        elements += [*app.toast]
+        bars = [bar.text for bar in app.get("progress")]
+        return "\n".join([*(f"{getattr(e, 'label', '')} {e.value}" for e in elements), *bars])
 
     return words

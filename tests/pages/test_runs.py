@@ -88,8 +88,7 @@ def test_a_stopped_run_is_resumed(queued, home, page):
 
 def test_a_finished_run_is_extended(finished, home, page):
     app = click(page("runs", runs="good"), "Extend")
-    next(button for button in app.button if button.label == "Extend" and button.key != "run.Extend").click()
-    app = app.run()
+    app = click(app, "Go on")
     assert not app.exception
     assert home.run(finished.id).status == "queued"
 
@@ -97,8 +96,7 @@ def test_a_finished_run_is_extended(finished, home, page):
 @pytest.mark.usefixtures("finished")
 def test_an_evaluation_is_asked_for(page):
     app = click(page("runs", runs="good"), "Evaluate")
-    next(b for b in app.button if b.label == "Evaluate" and b.key != "run.Evaluate").click()
-    app = app.run()
+    app = click(app, "Start evaluation")
     assert not app.exception
     assert [job.kind for job in service.current().jobs.queue()] == ["evaluation"]
 
