@@ -28,6 +28,7 @@ UNITS: dict[Unit, tuple[Callable, str]] = {
 }
 RESAMPLES = 10_000
 _CELL = ["series", "support_bytes", "adaptation_step"]  # where tasks are averaged
+_CONTENDER, _VERSION = ["run_id", "method"], ["checkpoint_step", "adaptation"]
 _COUNTS = ["nats", "tokens", "bytes", "chars"]
 
 
@@ -37,9 +38,16 @@ def newest(rows: pd.DataFrame) -> pd.DataFrame:
     rows: columns of `evaluations`, in the order in which they were made. A run that was extended, or
     evaluated with another rate, has older rows too, which must not be averaged with these.
     """
-    version = rows["checkpoint_step"].astype(str) + " " + rows["adaptation"].astype(str)
-    last = version.groupby([rows["run_id"], rows["method"]], dropna=False).transform("last")
+    contender, version = (_joined(rows, names) for names in (_CONTENDER, _VERSION))
+    last = version.groupby(contender).transform("last")
     return rows[version == last]
+
+
+def _joined(rows: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Each row's values in these columns as one text, since a baseline has no run and would not group."""
+    return pd.Series(
+        [str(values) for values in zip(*(rows[n] for n in names), strict=True)], rows.index, dtype=str
+    )
 
 
 def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame:

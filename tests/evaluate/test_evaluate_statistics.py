@@ -70,6 +70,15 @@ def test_of_a_run_evaluated_twice_only_the_newest_rows_count(change):
     assert statistics.left_out(rows).empty
 
 
+def test_a_baseline_without_run_and_checkpoint_counts_like_any_series():
+    none = {"run_id": None, "checkpoint_step": None, "method": "uniform", "adaptation": {}}
+    baselines = [row("uniform", t, bits=8.0, **none) for t in ("t1", "t2")]
+    for rows in (frame(*baselines), frame(*baselines, row(), row(task="t2"))):
+        tasks = statistics.by_task(rows)
+        assert tasks.loc[tasks["series"] == "uniform", "value"].tolist() == pytest.approx([8.0, 8.0])
+        assert len(tasks) == len(rows)
+
+
 def test_seen_tasks_stay_out_for_every_seed_of_a_series():
     rows = frame(row(seen=True), row(seed=1), row(task="t2"), row("b", "t1"))
     tasks = statistics.by_task(rows)
