@@ -45,7 +45,9 @@ class Metrics:
 
     def add(self, run_id: str, points: Iterable[Point]) -> None:
         """Points of a run, written soon."""
-        self._database.buffer("metrics", ("run", *Point._fields), [(run_id, *point) for point in points])
+        # What is no number is refused here: in the buffer it would hold up every later write.
+        rows = [(run_id, *point._replace(value=float(point.value))) for point in points]
+        self._database.buffer("metrics", ("run", *Point._fields), rows)
 
     # ---- curves ----
 
