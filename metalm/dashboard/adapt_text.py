@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -80,7 +80,9 @@ def _upload(_runs: Sequence[Run]) -> tuple[str, str]:
 
 def _sample(runs: Sequence[Run]) -> tuple[str, str]:
     """A piece of a task of the first run's split, unseen ones first."""
-    members = {_told(member): member for member in _by_novelty(state.home().split(runs[0].split_id).tasks)}
+    languages = {corpus.id: corpus.language for corpus in state.home().corpora()}
+    tasks = state.home().split(runs[0].split_id).tasks
+    members = {_told(member, languages): member for member in _by_novelty(tasks)}
     chosen = state.select("Sample text", list(members), "sample")
     member = members[chosen]
     try:
@@ -100,9 +102,13 @@ def _by_novelty(members: Sequence[SplitTask]) -> list[SplitTask]:
     )
 
 
-def _told(member: SplitTask) -> str:
+def _told(member: SplitTask, languages: Mapping[str, str]) -> str:
     distance = {True: ", near", False: ", far"}.get(member.near, "")
-    return f"{member.task.name} ({member.role}{distance})"
+    language = languages.get(member.task.corpus_id, "")
+    named = (
+        f"{member.task.name} · {language}" if language and language != member.task.name else member.task.name
+    )
+    return f"{named} ({member.role}{distance})"
 
 
 def _tail(text: TaskText) -> str:

@@ -73,7 +73,7 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
         place=place,
         tasks=statistics.by_task(kept),
         marks=here.drop_duplicates("task_id")[["task_id", "task", "near"]],
-        styles=palette.run_styles(names) | _baseline_styles(baselines),
+        styles=palette.run_styles(names) | palette.baseline_styles(baselines),
         left_out=statistics.left_out(kept) if len(kept) else pd.DataFrame(),
         missing=tuple(run_id for run_id in names if run_id not in found),
         superseded=len(kept) < len(here),
@@ -84,19 +84,6 @@ def _series(rows: pd.DataFrame) -> pd.Series:
     """The run's id for its own adaptation; for a baseline its method, with the run it stands on, if any."""
     method = rows["method"].where(rows["run_id"].isna(), rows["method"] + " · " + rows["run"].fillna(""))
     return rows["run_id"].where(rows["method"] == "adapt", method)
-
-
-def _baseline_styles(methods: Sequence[str]) -> dict[str, RunStyle]:
-    """Baselines are grey: a dash and a marker each."""
-    return {
-        method: RunStyle(
-            method,
-            palette.NEUTRAL[0],
-            palette.DASHES[(i + 1) % len(palette.DASHES)],
-            palette.SYMBOLS[i % len(palette.SYMBOLS)],
-        )
-        for i, method in enumerate(methods)
-    }
 
 
 def before_after(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from metalm.dashboard import compare_evidence, run_evaluate, state, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves, task_dumbbells
+from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.matrices import task_heatmap
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.components.chart import chart
@@ -91,7 +92,7 @@ def tasks(runs: Sequence[Run]) -> None:
 
 
 def _support_size(lines: pd.DataFrame) -> int:
-    sizes = {f"{size}": wording.size(size) for size in sorted(lines["support_bytes"].unique(), reverse=True)}
+    sizes = {f"{size}": bytes_label(size) for size in sorted(lines["support_bytes"].unique(), reverse=True)}
     if len(sizes) == 1:
         return int(next(iter(sizes)))
     return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
@@ -105,8 +106,8 @@ def _wide(table: pd.DataFrame, gathered: Evidence, column: str) -> pd.DataFrame:
 
 
 def _table(table: pd.DataFrame) -> None:
-    marks = {True: "near", False: "far"}
-    shown = table.assign(distance=[marks.get(near, "") for near in table["near"]])
+    marks = table["near"].astype("boolean")
+    shown = table.assign(distance=marks.map({True: "near", False: "far"}).fillna(""))
     st.dataframe(
         shown[["task", "distance", "name", "before", "after", "saved"]].sort_values(["task", "after"]),
         hide_index=True,
@@ -154,6 +155,7 @@ def adaptation(runs: Sequence[Run]) -> None:
     gathered = evidence(runs)
     if gathered is None:
         return
+    size = _support_size(gathered.tasks)
     left, right = st.columns(2)
     with right:
         st.markdown("**Over support bytes, after the last step**")
@@ -164,8 +166,7 @@ def adaptation(runs: Sequence[Run]) -> None:
             label="Over support bytes",
         )
     with left:
-        st.markdown("**Over adaptation steps**")
-        size = _support_size(gathered.tasks)
+        st.markdown(f"**Over adaptation steps, {bytes_label(size)} of support**")
         by_step = compare_evidence.over_steps(gathered.tasks, size)
         chart(adaptation_curves(by_step, gathered.styles, "adaptation_step"), key="steps", label="Over steps")
     st.caption("Means over the tasks that all have; the band is the 95 % bootstrap interval over tasks.")

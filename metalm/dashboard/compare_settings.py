@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from metalm.config import run_config
 from metalm.dashboard import state
 from metalm.store.runs import Run
 
@@ -29,24 +30,15 @@ def show(runs: Sequence[Run]) -> None:
 
 
 def _facts(run: Run, names: Mapping[str, str], splits: Mapping[str, str]) -> dict[str, Any]:
-    config = {key: value for key, value in run.config.items() if key != "init"}
     return {
         "split": splits.get(run.split_id, run.split_id[:8]),
         "started from": names.get(run.parent, run.parent) if run.parent else "new weights",
         "device": run.device,
         "code version": run.code_version,
-        **dict(_leaves(config)),
-        **{f"tuned adaptation: {key}": value for key, value in _leaves(run.adaptation or {})},
+        "algorithm": run.algorithm,
+        **{key: value for key, value, _, _ in run_config(run.config).keys()},  # noqa: SIM118 - no mapping
+        **{f"tuned: {key}": value for key, value in (run.adaptation or {}).get("inner", {}).items()},
     }
-
-
-def _leaves(settings: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    """Dotted keys and values of nested settings."""
-    found = []
-    for key, value in settings.items():
-        dotted = f"{path}.{key}" if path else key
-        found += _leaves(value, dotted) if isinstance(value, Mapping) else [(dotted, value)]
-    return found
 
 
 def differing(facts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

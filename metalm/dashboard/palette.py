@@ -9,7 +9,7 @@ more with the page; tests measure both.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # (light, dark)
@@ -100,6 +100,14 @@ def run_styles(names: Mapping[str, str]) -> dict[str, RunStyle]:
         styles[run_id] = RunStyle(label, RUNS[slot][0], DASHES[used[slot] % len(DASHES)], SYMBOLS[slot])
         used[slot] += 1
     return styles
+
+
+def baseline_styles(names: Sequence[str]) -> dict[str, RunStyle]:
+    """Styles of what runs are measured against: the neutral colour, and a dash and a marker each."""
+    return {
+        name: RunStyle(name, NEUTRAL[0], DASHES[(i + 1) % len(DASHES)], SYMBOLS[i % len(SYMBOLS)])
+        for i, name in enumerate(names)
+    }
 
 
 def _distinct(names: Mapping[str, str]) -> dict[str, str]:

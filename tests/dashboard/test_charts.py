@@ -119,6 +119,14 @@ def test_a_run_that_was_not_chosen_is_not_drawn():
     assert len(figure.data) == 1
 
 
+def test_the_legend_has_the_order_of_choice_whatever_the_order_of_rows():
+    curve = pd.concat([sums("r2", 3), sums("r1", 3)])
+    assert [line.name for line in curves.learning_curves(curve, STYLES).data] == [
+        "first",
+        "second &lt;b&gt;&amp;&lt;/b&gt;",
+    ]
+
+
 def test_log_axes_are_log_axes():
     figure = curves.learning_curves(sums("r1", 3), STYLES, CurveView(log_x=True, log_y=True))
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
@@ -151,12 +159,21 @@ def test_an_interval_is_a_band_around_its_line():
     assert "95 % interval 3.500 to 4.500" in line.customdata[0]
 
 
+def test_what_does_not_adapt_is_a_level_line_over_all_steps():
+    points = pd.DataFrame(
+        {"series": ["r1", "r1", "uniform"], "adaptation_step": [0, 5, 0], "mean": [4.0, 3.0, 8.0]}
+    )
+    styles = STYLES | palette.baseline_styles(["uniform"])
+    level = adaptation.adaptation_curves(points, styles, "adaptation_step").data[-1]
+    assert (list(level.x), list(level.y)) == ([0, 5], [8.0, 8.0])
+
+
 def test_dumbbells_are_sorted_by_what_adaptation_saved_and_marked_near_or_far():
     tasks = pd.DataFrame(
         {
             "series": "r1",
             "task": ["Greek", "Galician", "no score"],
-            "near": [False, True, None],
+            "near": pd.array([False, True, None], dtype="boolean"),
             "before": [5.0, 3.0, math.nan],
             "after": [3.0, 2.9, 2.0],
         }

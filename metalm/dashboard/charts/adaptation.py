@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from metalm import units
+from metalm.dashboard import palette
 from metalm.dashboard.charts import frame
 from metalm.dashboard.palette import RunStyle
 
@@ -21,6 +22,7 @@ _X_TITLES: dict[Over, str] = {
     "adaptation_step": "adaptation steps",
     "support_bytes": "support set (bytes, not to scale)",
 }
+_BANDS = 4  # more of them hide each other
 _ROW = 26  # pixels a task
 _TASKS_PER_FIGURE = 200
 
@@ -42,12 +44,16 @@ def adaptation_curves(
     # Support sizes start at 0 and spread over decades: even places show all of them.
     place = {size: i for i, size in enumerate(sizes)} if over == "support_bytes" else {s: s for s in sizes}
     figure = go.Figure()
-    for series, line in points.groupby("series", sort=False):
-        line = line.sort_values(over)
+    drawn = {series: points[points["series"] == series].sort_values(over) for series in styles}
+    drawn = {series: line for series, line in drawn.items() if len(line)}
+    runs = [series for series in drawn if styles[series].colour != palette.NEUTRAL[0]]
+    for series, line in drawn.items():
         x = [place[size] for size in line[over]]
-        if "low" in line:
+        if "low" in line and series in runs and len(runs) <= _BANDS:
             figure.add_trace(_band(x, line["low"], line["high"], styles[series]))
         figure.add_trace(_line(x, line, styles[series], over, unit))
+        if over == "adaptation_step" and len(line) == 1 and len(sizes) > 1:
+            figure.add_trace(_reference(sizes, float(line["mean"].iloc[0]), styles[series]))
     frame.dress(figure)
     figure.update_xaxes(title_text=_X_TITLES[over])
     if over == "support_bytes":
@@ -55,6 +61,19 @@ def adaptation_curves(
     elif len(sizes) <= 12:
         figure.update_xaxes(tickvals=sizes)
     return figure.update_yaxes(title_text=unit)
+
+
+def _reference(sizes: list, value: float, style: RunStyle) -> go.Scatter:
+    """What does not adapt stays where it is: a level line from its only point on."""
+    return go.Scatter(
+        x=[sizes[0], sizes[-1]],
+        y=[value, value],
+        mode="lines",
+        line={"color": style.colour, "dash": style.dash, "width": 1.2},
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=style.name,
+    )
 
 
 def _band(x: list, low: pd.Series, high: pd.Series, style: RunStyle) -> go.Scatter:
@@ -126,7 +145,7 @@ def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Fi
 
 
 def _distance(near: bool | None) -> str:
-    if near is None or near != near:
+    if pd.isna(near):
         return ""
     return " · near" if near else " · <b>far</b>"
 

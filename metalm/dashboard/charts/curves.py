@@ -55,12 +55,13 @@ def learning_curves(
     `x` holds what `view.x` names. One run: its parts on one plot. Several runs: a plot a part. Perplexity and
     nats per token of two vocabularies (run -> name in `vocabularies`) never share a plot: each gets its own.
     """
-    curve = curve[curve["run"].isin(styles)].reset_index(drop=True)
+    curve = _in_order(curve[curve["run"].isin(styles)], styles)
     if curve.empty:
         return frame.empty("no points yet")
     panels = _panels(curve, view.unit, vocabularies or {})
     titled = list(panels) if len(panels) > 1 else None
-    gap = min(0.12, 0.5 / len(panels))
+    height = 340 + 250 * (len(panels) - 1)
+    gap = 30 / height  # pixels, as a share
     figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=gap, subplot_titles=titled)
     # In the plot's upper right corner: losses fall, so it is empty, and the legend keeps the upper left.
     figure.update_annotations(
@@ -74,12 +75,18 @@ def learning_curves(
             named.add(shown.name)
         values = np.concatenate([trace.y for trace in figure.select_traces(row=row)])
         figure.update_yaxes(title_text=view.unit, row=row, **frame.log_or_linear(view.log_y, values))
-    frame.dress(figure, height=340 + 250 * (len(panels) - 1), legend=True)
+    frame.dress(figure, height=height)
     figure.update_xaxes(**frame.log_or_linear(view.log_x), showspikes=True, **_SPIKE)
     figure.update_xaxes(title_text=PROGRESS[view.x], row=len(panels))
     if view.x == "tokens" and not view.log_x:
         figure.update_xaxes(tickformat="~s")
     return figure.update_layout(hovermode="x unified" if len(styles) <= 8 else "closest")
+
+
+def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
+    """The runs in the order of `styles`, as the legend should have them; within a run as they came."""
+    place = curve["run"].map({run: i for i, run in enumerate(styles)}).to_numpy()
+    return curve.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) -> dict[str, pd.DataFrame]:
