@@ -66,16 +66,25 @@ def _read(ids: Sequence[str]) -> list[Adapted]:
         except NotFoundError as error:
             st.warning(str(error))
     records = [record for record in records if record.query == records[0].query]
-    styles = palette.run_styles({record.id: _run_name(record) for record in records})
     return [
         Adapted(
             record,
             store.adaptations.steps(record.id),
             sorted(store.adaptations.samples(adaptation_id=record.id), key=lambda one: one.adaptation_step),
-            styles[record.id],
+            style,
         )
-        for record in records
+        for record, style in zip(records, _styles(records), strict=True)
     ]
+
+
+def _styles(records: Sequence[AdaptationRecord]) -> list[RunStyle]:
+    """How each record is drawn: as its run is everywhere; a second one of a run gets a style of its own."""
+    keys = [
+        record.run if record.run not in [one.run for one in records[:i]] else record.id
+        for i, record in enumerate(records)
+    ]
+    names = {key: _run_name(record) for key, record in zip(keys, records, strict=True)}
+    return list(palette.run_styles(names).values())
 
 
 def _run_name(record: AdaptationRecord) -> str:
@@ -95,11 +104,17 @@ def _head(adapted: Sequence[Adapted]) -> None:
     )
     again.button("Adapt to another text", width="stretch", on_click=state.choose, args=("demo", None))
     ids = [one.record.id for one in adapted]
-    delete.button("Delete", width="stretch", on_click=forget, args=(ids,))
+    with delete:
+        delete_button(ids)
 
 
-def forget(ids: Sequence[str]) -> None:
-    """Deletes saved adaptations; a callback of buttons."""
+def delete_button(ids: Sequence[str]) -> None:
+    """Asks once more, then deletes the records with these ids."""
+    with st.popover("Delete", width="stretch"):
+        st.button("Delete for good", key=f"delete.{ids[0]}", on_click=_forget, args=(ids,))
+
+
+def _forget(ids: Sequence[str]) -> None:
     for record_id in ids:
         state.home().store.adaptations.delete(record_id)
     state.choose("demo", [one for one in state.choices("demo") if one not in ids])

@@ -43,14 +43,8 @@ def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
         opened.button(
             "Open", key=f"open.{newest.id}", width="stretch", on_click=state.choose_all, args=(choices,)
         )
-        everything = [record.id for record in entry]
-        delete.button(
-            "Delete",
-            key=f"delete.{newest.id}",
-            width="stretch",
-            on_click=adapt_record.forget,
-            args=(everything,),
-        )
+        with delete:
+            adapt_record.delete_button([record.id for record in entry])
 
 
 def _plain(text: str) -> str:

@@ -74,21 +74,36 @@ def tasks(runs: Sequence[Run]) -> None:
     gathered = evidence(runs)
     if gathered is None:
         return
-    size = _support_size(gathered.tasks)
+    left, middle, right = st.columns([1, 2, 3], vertical_alignment="bottom")
+    with left:
+        size = _support_size(gathered.tasks)
+    with middle:
+        control = _control(gathered)
+    with right:
+        look = state.switch("Look", ["Before and after", "Heat map", "Difference", "Table"], "look")
     table = gathered.named(compare_evidence.before_after(gathered.tasks, size))
-    look = state.switch("Look", ["Before and after", "Heat map", "Table"], "look")
     if look == "Before and after":
         chart(
-            task_dumbbells(table, gathered.styles),
-            key="dumbbells",
-            label="Each task before and after adaptation",
+            task_dumbbells(table, gathered.styles), key="dumbbells", label="Tasks before and after adaptation"
         )
     elif look == "Heat map":
-        wide = _wide(table, gathered, "after")
-        chart(task_heatmap(wide), key="heat", label="Bits per byte after adaptation, tasks by runs")
+        chart(task_heatmap(_wide(table, gathered)), key="heat", label="Bits per byte after adaptation")
+    elif look == "Difference":
+        wide = _wide(table, gathered)
+        change = wide.sub(wide[control], axis=0).drop(columns=control)
+        label = f"Bits per byte after adaptation, less those of {control}"
+        chart(task_heatmap(change, difference=True), key="difference", label=label)
+        st.caption(f"{label}: teal needs fewer bits.")
     else:
         _table(table)
-    _paired(gathered)
+    _paired(gathered, control)
+
+
+def _control(gathered: Evidence) -> str:
+    """The name of the series that the others are compared with; only one that has results."""
+    found = set(gathered.tasks["series"])
+    names = [style.name for series, style in gathered.styles.items() if series in found]
+    return state.select("Compared with", names, "control")
 
 
 def _support_size(lines: pd.DataFrame) -> int:
@@ -98,9 +113,10 @@ def _support_size(lines: pd.DataFrame) -> int:
     return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
 
 
-def _wide(table: pd.DataFrame, gathered: Evidence, column: str) -> pd.DataFrame:
+def _wide(table: pd.DataFrame, gathered: Evidence) -> pd.DataFrame:
+    """Tasks x series after adaptation, the hardest task first, series in the order of choice."""
     order = [style.name for style in gathered.styles.values()]
-    wide = table.pivot_table(index="task", columns="name", values=column)
+    wide = table.pivot_table(index="task", columns="name", values="after")
     wide = wide[[name for name in order if name in wide]]
     return wide.loc[wide.mean(axis=1).sort_values(ascending=False).index]
 
@@ -122,16 +138,12 @@ def _table(table: pd.DataFrame) -> None:
     )
 
 
-def _paired(gathered: Evidence) -> None:
-    series = {style.name: key for key, style in gathered.styles.items() if key not in gathered.missing}
-    if len(series) < 2:
-        return
-    st.subheader("Paired differences")
-    control = state.select("Compared with", list(series), "control")
+def _paired(gathered: Evidence, control: str) -> None:
+    series = {style.name: key for key, style in gathered.styles.items()}
     table = compare_evidence.differences(gathered, series[control])
     if table.empty:
-        st.info("No task has a result of both.")
         return
+    st.subheader(f"Paired differences to {control}")
     st.dataframe(
         table,
         hide_index=True,

@@ -217,7 +217,7 @@ def saved_along_text(points: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go
                 hovertemplate="%{y:,.0f} bits saved by character %{x:,}<extra>%{fullData.name}</extra>",
             )
         )
-    frame.dress(figure, height=300)
+    frame.dress(figure)
     figure.add_hline(y=0, line={"color": frame.BORDER, "width": 1})
     figure.update_xaxes(title_text="position in the query set (characters)")
     return figure.update_yaxes(title_text="bits saved so far")

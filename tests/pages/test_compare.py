@@ -1,0 +1,129 @@
+"""The page Compare: empty, curves, results of runs that may and may not be compared, settings."""
+
+import dataclasses
+
+import pytest
+
+from metalm.config import TokenizerConfig, run_config
+
+
+@pytest.fixture
+def second(home, finished):
+    """Another finished run, `other`: characters instead of bytes, another seed."""
+    config = dataclasses.replace(
+        run_config(finished.config), seed=1, tokenizer=TokenizerConfig(kind="characters")
+    )
+    return home.train(home.create_run(config, finished.split_id, name="other").id)
+
+
+@pytest.fixture
+def evaluated(home, finished, second):
+    """Both runs, evaluated on meta-validation."""
+    assert len(list(home.evaluate([finished.id, second.id], support=(0, 512), steps=2))) > 0
+    return [finished.name, second.name]
+
+
+@pytest.mark.usefixtures("home")
+def test_without_a_run_compare_says_where_to_launch_one(page, told):
+    app = page("compare")
+    assert not app.exception
+    assert "No run to look at yet." in told(app)
+
+
+@pytest.mark.usefixtures("finished")
+def test_before_a_choice_compare_offers_the_newest_runs(page, told):
+    app = page("compare")
+    assert "Choose the runs above." in told(app)
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.query_params["runs"] == "good"
+    assert app.multiselect[0].value == ["good"]
+
+
+@pytest.mark.usefixtures("finished", "second")
+def test_curves_of_two_runs_stand_on_one_chart(page, told):
+    app = page("compare", runs=["good", "other"])
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 1
+    assert "vocabularies" not in told(app)
+
+
+@pytest.mark.usefixtures("finished", "second")
+def test_perplexities_of_two_vocabularies_are_kept_apart_and_it_says_why(page, told):
+    app = page("compare", runs=["good", "other"], unit="perplexity")
+    assert not app.exception
+    assert "Perplexity counts tokens, and these runs have different vocabularies" in told(app)
+
+
+@pytest.mark.usefixtures("finished", "failed")
+def test_a_failed_run_that_never_took_a_step_is_not_offered(page):
+    app = page("compare", runs=["good"])
+    assert not app.exception
+    assert app.multiselect[0].options == ["good"]
+
+
+@pytest.mark.parametrize("view", ["Tasks", "Adaptation"])
+@pytest.mark.usefixtures("finished")
+def test_without_an_evaluation_compare_offers_one(page, told, view):
+    app = page("compare", runs=["good"], view=view)
+    assert not app.exception
+    assert "None of these runs was evaluated yet." in told(app)
+    app.button(key="compare.evaluate").click().run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("look", ["Before and after", "Heat map", "Difference", "Table"])
+def test_tasks_are_shown_before_and_after_adaptation(evaluated, page, told, look):
+    app = page("compare", runs=evaluated, view="Tasks", look=look)
+    assert not app.exception
+    assert "meta-validation tasks of the split **small**" in told(app)
+    assert len(app.get("bidi_component")) == (0 if look == "Table" else 1)
+    paired = app.dataframe[-1].value
+    assert set(paired["name"]) == {"other"}
+    assert list(paired["support_bytes"]) == [0, 512]
+
+
+def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, page):
+    app = page("compare", runs=evaluated, view="Tasks", control="other")
+    assert set(app.dataframe[-1].value["name"]) == {"good"}
+
+
+def test_adaptation_is_drawn_over_steps_and_over_support_bytes(evaluated, page):
+    app = page("compare", runs=evaluated, view="Adaptation")
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 2
+
+
+def test_runs_evaluated_on_different_splits_are_not_put_side_by_side(home, finished, texts, page, told):
+    tasks = {task.name: task.id for task in texts.tasks(by="corpus")}
+    roles = {"birds": "meta-train", "clocks": "meta-train", "hills": "meta-validation", "rivers": "meta-test"}
+    texts.freeze_split(
+        "turned", texts.tasks(by="corpus"), {tasks[name]: role for name, role in roles.items()}
+    )
+    config = run_config(finished.config)
+    other = home.train(home.create_run(config, "turned", name="elsewhere").id)
+    for run in (finished, other):
+        list(home.evaluate([run.id], support=(0,), steps=1))
+    app = page("compare", runs=["good", "elsewhere"], view="Tasks")
+    assert not app.exception
+    assert "another content hash" in told(app)
+    assert "No result of" in told(app)
+    assert not app.dataframe  # nothing is paired
+
+
+@pytest.mark.usefixtures("finished", "second")
+def test_only_settings_that_differ_are_shown(page, told):
+    app = page("compare", runs=["good", "other"], view="Settings")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert {"seed", "tokenizer.kind"} <= set(table.index)
+    assert "model.hidden" not in table.index
+    alone = page("compare", runs=["good"], view="Settings")
+    assert "Choose a second run" in told(alone)
+
+
+@pytest.mark.usefixtures("home", "finished")
+def test_a_run_that_is_gone_is_no_longer_chosen(page):
+    app = page("compare", runs=["good", "deleted long ago"])
+    assert not app.exception
+    assert app.multiselect[0].value == ["good"]
