@@ -9,5 +9,7 @@ st.caption("Every run of this home, the newest first. Select rows to see, compar
 state.show_notices()
 if state.switch("View", ["All runs", "Import"], "view") == "Import":
     run_import.show()
-else:
-    run_page.show(run_table.show())
+    st.stop()
+selected = run_table.show()
+if selected is not None:
+    run_page.show(selected)

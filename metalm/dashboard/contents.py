@@ -113,5 +113,6 @@ def wordmark() -> str:
 
 def link(name: str, label: str = "", **choices: str | list[str]) -> None:
     """A link to a page by its name; `choices` are put into its address."""
+    chosen = {key: value for key, value in choices.items() if value}
     look = {"icon": ":material/arrow_forward:", "icon_position": "right"}
-    st.page_link(PAGES[name].file, label=label or name, query_params=choices or None, **look)
+    st.page_link(PAGES[name].file, label=label or name, query_params=chosen or None, **look)

@@ -52,6 +52,9 @@ def show() -> None:
 
 
 def _uploads(is_folder: bool) -> list[Staged]:
+    st.caption(
+        "Texts (.txt, .md), tables (.csv, .tsv, .jsonl, .parquet; choose the column), and .zip archives."
+    )
     files = st.file_uploader(
         "Texts",
         type=sorted(suffix.lstrip(".") for suffix in SUFFIXES),

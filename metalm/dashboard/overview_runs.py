@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, queue_list, state, wording
+from metalm.dashboard import contents, empty, queue_list, state, train_watch, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.jobs.resources import threads_beside_the_app
 from metalm.store.runs import Run
@@ -53,6 +53,7 @@ def live() -> None:
             "A new run needs a split, an algorithm and a few minutes.",
             page="Train",
             label="Set up a run",
+            view="New run",
         )
     for run in active:
         _active(run)
@@ -69,13 +70,8 @@ def _active(run: Run) -> None:
         left.markdown(f"**{run.name}** {wording.status_badge(run.status)} :gray[{run.algorithm}]")
         with right:
             contents.link("Train", "Watch", view="Watch", watch=run.name)
-        told = "waiting in the queue"
-        if run.status == "running":
-            best = f" · {wording.number(run.best_value)} bits per byte" if run.best_value is not None else ""
-            told = (
-                f"outer step {wording.count(run.step)} · {wording.eta(run.seconds, run.progress)} to go{best}"
-            )
-        st.progress(min(1.0, run.progress or 0.0), text=told)
+        best = "" if run.best_value is None else f" · {run.best_value:.3f} bits per byte"
+        st.progress(min(1.0, run.progress), text=train_watch.progress(run) + best)
 
 
 def _latest(runs: list[Run]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from metalm.dashboard import empty, state, wording
+from metalm.dashboard import empty, state, train_watch, wording
 from metalm.errors import MetalmError
 from metalm.store.jobs import Job
 from metalm.store.runs import Run
@@ -27,6 +27,7 @@ def live() -> None:
             "Launched runs and evaluations line up here.",
             page="Train",
             label="Set up a run",
+            view="New run",
         )
     for job in running:
         _running(job, names)
@@ -56,8 +57,12 @@ def _running(job: Job, names: dict[str, str]) -> None:
         left.markdown(f"{title(job, names)} {wording.status_badge('running')}")
         look = {"icon": ":material/stop:", "key": f"job.{job.id}", "width": "stretch"}
         right.button("Stop", on_click=_do, args=(state.jobs().cancel, job.id), **look)
-        progress = state.home().run(job.payload["run"]).progress if "run" in job.payload else job.progress
-        st.progress(min(1.0, progress or 0.0), text=job.message or f"since {wording.ago(job.started_at)}")
+        if "run" in job.payload:
+            run = state.home().run(job.payload["run"])
+            st.progress(min(1.0, run.progress), text=train_watch.progress(run))
+        else:
+            job = state.home().store.jobs.get(job.id)  # what the manager holds is the job as it began
+            st.progress(min(1.0, job.progress), text=job.message or "measuring")
 
 
 def _waiting(job: Job, position: int, num: int, names: dict[str, str]) -> None:

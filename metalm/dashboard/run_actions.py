@@ -19,9 +19,9 @@ from metalm.store.runs import Run
 def show(runs: list[Run]) -> None:
     """A row of buttons for one run or several; each is there when all of them allow it."""
     jobs, home = state.jobs(), state.home()
-    told = runs[0].name if len(runs) == 1 else wording.things(len(runs), "run")
-    st.subheader(told, anchor=False)
-    with st.container(horizontal=True):
+    if len(runs) > 1:
+        st.subheader(wording.things(len(runs), "run"), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
         contents.link("Compare", "Compare", runs=[run.name for run in runs])
         if any(run.status in ACTIVE for run in runs):
             active = [run for run in runs if run.status in ACTIVE]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import state
+from metalm.dashboard.charts.frame import bytes_label
 from metalm.store.runs import Run
 
 _SUPPORT = [0, 512, 2048, 10240, 51200, 204800]
@@ -30,7 +31,7 @@ def ask(runs: list[Run]) -> None:
             "Sizes of the support set",
             _SUPPORT,
             [0, 2048, 10240],
-            format_func=wording.size,
+            format_func=bytes_label,
             key="evaluate.support",
             help="bytes of the task's text that the run adapts on, before the query set",
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import pandas as pd
 import streamlit as st
 
 from metalm.config import RunConfig, run_config
-from metalm.dashboard import run_actions, run_results, state, train_watch, wording
+from metalm.dashboard import curve_controls, run_actions, run_results, state, train_watch, wording
 from metalm.dashboard.charts.curves import CurveView
-from metalm.dashboard.train_settings import every_setting
+from metalm.dashboard.train_settings import every_setting, typed_value
 from metalm.errors import NotFoundError
 from metalm.operations.training import command_line
 from metalm.store.runs import Run
@@ -32,7 +31,8 @@ def show(runs: list[Run]) -> None:
     _labels(run)
     look = state.switch("Look at", _LOOKS, "look")
     if look in ("Curves", "Machine", "Log"):
-        train_watch.panel(run, look, CurveView())
+        view = curve_controls.choose() if look == "Curves" else CurveView()
+        train_watch.panel(run, look, view)
     elif look == "Results":
         run_results.show(run)
     else:
@@ -56,7 +56,7 @@ def _settings(run: Run) -> None:
     rows = [
         {
             "setting": key,
-            "value": json.dumps(value),
+            "value": typed_value(value),
             "changed": value != defaults[key],
             "what it is": f.metadata["help"],
         }
@@ -73,12 +73,30 @@ def _settings(run: Run) -> None:
     }
     st.caption(" · ".join(f"{name}: {value}" for name, value in facts.items() if value))
     if run.adaptation:
-        st.markdown("**Adaptation, tuned on meta-validation at the end of the run**")
-        st.json(run.adaptation, expanded=False)
+        _adaptation(run.adaptation)
     st.markdown("**The same on the command line**")
     parent = state.home().run(run.parent).name if run.parent else ""
     plain = dataclasses.replace(config, init=None)
-    st.code(command_line(plain, _split_name(run), init=parent), language="bash", wrap_lines=True)
+    line = command_line(plain, _split_name(run), init=parent).replace(" --", " \\\n  --")
+    st.code(line, language="bash", wrap_lines=True)
+
+
+def _adaptation(adaptation: dict) -> None:
+    """What tuning chose at the end of the run, and what it chose from."""
+    inner = adaptation["inner"]
+    st.markdown(
+        f"**Adaptation, tuned on meta-validation:** {inner['steps']} steps at a rate of {inner['lr']:g}, "
+        f"{inner['batch']} windows of {inner['window']} tokens each"
+    )
+    if adaptation.get("edges"):
+        st.caption(f"The best lies at the edge of what was tried: {', '.join(adaptation['edges'])}.")
+    grid = pd.DataFrame(adaptation.get("grid", []))
+    if not grid.empty:
+        grid = grid.rename(columns={"lr": "rate", "bits_per_byte": "bits per byte"}).sort_values(
+            "bits per byte"
+        )
+        number = st.column_config.NumberColumn(format="%.3f")
+        st.dataframe(grid, hide_index=True, width="content", column_config={"bits per byte": number})
 
 
 def _split_name(run: Run) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import empty, state, wording
+from metalm.dashboard.train_watch import ACTIVE
 from metalm.store.runs import Run
 from metalm.text.splits import Split
 
@@ -13,12 +14,11 @@ _STATUSES = list(wording.STATUS_COLOURS)
 _MAX_ROWS_SHOWN = 12
 
 
-def show() -> list[Run]:
-    """The filters and the table; the selected runs, which stand in the URL by their names."""
+def show() -> list[Run] | None:
+    """The filters and the table; the selected runs, None when there is none to select."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = state.text(
-            "Search", "search", placeholder="name, tag, algorithm, split …", width=320
-        ).casefold()
+        hint = "name, tag, algorithm, split …"
+        wanted = state.text("Search", "search", placeholder=hint, width=320).casefold()
         statuses = state.select_many("Status", _STATUSES, "status", placeholder="any", width=260)
         archived = state.flag("Archived too", "archived")
     runs = state.home().runs(archived=archived)
@@ -28,60 +28,56 @@ def show() -> list[Run]:
             "A run learns slow weights from a split. Set one up, or import one.",
             page="Train",
             label="Set up a run",
+            view="New run",
         )
-        return []
+        return None
     splits = {split.id: split for split in state.home().splits()}
-    table = run_table(runs, splits)
-    keep = [
-        _matches(run, row, wanted, statuses) for run, row in zip(runs, table.to_dict("records"), strict=True)
-    ]
-    runs, table = [run for run, kept in zip(runs, keep, strict=True) if kept], table[keep]
-    if not runs:
-        empty.nothing(
-            "No run matches the filter.", "Search for a part of a name or a tag, or allow every status."
-        )
-        return []
-    chosen = _selected(runs, table)
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.caption(
-            f"{wording.things(len(runs), 'run')} · {len(chosen)} selected. Click a column's head to sort.",
-            width="content",
-        )
-        st.download_button(
-            "CSV",
-            lambda: csv(runs, splits),
-            "runs.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-    return chosen
+    found = [run for run in runs if _matches(run, splits, wanted, statuses)]
+    if not found:
+        empty.nothing("No run matches the filter.", "Search for a part of a name, or allow every status.")
+        return None
+    is_live = any(run.status in ACTIVE for run in found)
+    draw = st.fragment(run_every=3)(_rows) if is_live else _rows
+    draw([run.id for run in found], splits, is_live)
+    chosen = state.choices("runs")
+    return [run for run in found if run.name in chosen]
 
 
-def _selected(runs: list[Run], table: pd.DataFrame) -> list[Run]:
+def _rows(run_ids: list[str], splits: dict[str, Split], is_live: bool) -> None:
+    """The table of these runs as they stand now; what is selected goes into the URL by name."""
+    runs = [run for run in state.home().runs(archived=True) if run.id in run_ids]
     names = [run.name for run in runs]
-    rows = [names.index(name) for name in state.choices("runs") if name in names]
+    before = [name for name in state.choices("runs") if name in names]
     # Rows are selected by their place: other runs in the table make another widget, or the selection slips.
     picked = st.dataframe(
-        table,
+        run_table(runs, splits),
         key=f"runs.{hash(tuple(names))}",
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": rows}},
-        height=38 + 35 * min(len(table), _MAX_ROWS_SHOWN),
+        selection_default={"selection": {"rows": [names.index(name) for name in before]}},
+        height=40 + 35 * min(len(runs), _MAX_ROWS_SHOWN),
         column_config=_COLUMNS,
+        placeholder=wording.NOTHING,
         alt="Runs",
     )
-    chosen = [runs[row] for row in picked.selection.rows if row < len(runs)]
-    state.choose("runs", [run.name for run in chosen])
-    return chosen
+    chosen = [names[row] for row in picked.selection.rows if row < len(names)]
+    state.choose("runs", chosen)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        told = f"{wording.things(len(runs), 'run')} · {len(chosen)} selected"
+        st.caption(f"{told}. Click a column's head to sort.", width="content")
+        icon = ":material/download:"
+        st.download_button(
+            "CSV", lambda: csv(runs, splits), "runs.csv", "text/csv", on_click="ignore", icon=icon
+        )
+    if is_live and sorted(chosen) != sorted(before):
+        st.rerun()  # what is below the table is about the selection
 
 
 _COLUMNS = {
     "run": st.column_config.TextColumn(pinned=True, width="medium"),
     "tags": st.column_config.ListColumn(),
-    "progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
+    "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100, width="small"),
     "bits per byte": st.column_config.NumberColumn(
         format="%.3f", help="the best on meta-validation tasks, after adaptation: less is better"
     ),
@@ -98,7 +94,7 @@ def run_table(runs: list[Run], splits: dict[str, Split]) -> pd.DataFrame:
         {
             "run": [run.name for run in runs],
             "status": [run.status for run in runs],
-            "progress": [run.progress or 0.0 for run in runs],
+            "progress": [100 * run.progress for run in runs],
             "bits per byte": pd.array([run.best_value for run in runs], dtype="Float64"),
             "algorithm": [run.algorithm for run in runs],
             "split": [splits[run.split_id].name if run.split_id in splits else "" for run in runs],
@@ -121,8 +117,9 @@ def _network(run: Run) -> str:
     return f"GRU {model['hidden']}{layers}"
 
 
-def _matches(run: Run, row: dict, wanted: str, statuses: list[str]) -> bool:
-    words = " ".join([run.name, run.algorithm, row["split"], row["network"], run.notes, *run.tags]).casefold()
+def _matches(run: Run, splits: dict[str, Split], wanted: str, statuses: list[str]) -> bool:
+    split = splits[run.split_id].name if run.split_id in splits else ""
+    words = " ".join([run.name, run.algorithm, split, _network(run), run.notes, *run.tags]).casefold()
     return wanted in words and (not statuses or run.status in statuses)
 
 

@@ -35,21 +35,17 @@ def show(split: Split) -> None:
     if rows.empty:
         st.success(f"No {_KINDS[kind]} are shared.")
         return
-    worst = rows.iloc[0]
-    where = (
-        "its own query set"
-        if worst["left"] == worst["right"]
-        else f"{worst['right']} ({worst['right_role']})"
-    )
-    st.warning(
-        f"{wording.things(len(rows), 'pair')} share {_KINDS[kind]}. Worst: {worst['share']:.1%} of {where} "
-        f"also in {worst['left']} ({worst['left_role']})."
-    )
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        chart(leakage_heatmap(_shares(audit, kind, rows)), key=f"leak.{kind}", label=f"Shared {_KINDS[kind]}")
-    with right:
-        _table(rows)
+    st.warning(f"{wording.things(len(rows), 'pair')} share {_KINDS[kind]}. Worst: {_worst(rows.iloc[0])}.")
+    chart(leakage_heatmap(_shares(audit, kind, rows)), key=f"leak.{kind}", label=f"Shared {_KINDS[kind]}")
+    st.caption("So much of the row's text stands in the column's; on the diagonal, query set in support set.")
+    _table(rows)
+
+
+def _worst(row: pd.Series) -> str:
+    if row["left"] == row["right"]:
+        return f"{row['share']:.1%} of the query set of {row['right']} stands in its support set too"
+    roles = f"({row['right_role']}) stands in {row['left']} ({row['left_role']}) too"
+    return f"{row['share']:.1%} of {row['right']} {roles}"
 
 
 def _shares(audit: Audit, kind: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,14 +62,21 @@ def _shares(audit: Audit, kind: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(rows: pd.DataFrame) -> None:
+    own = rows["left"] == rows["right"]
+    rows = rows.assign(
+        left=rows["left"].mask(own, "its own support set"), left_role=rows["left_role"].mask(own, "")
+    )
     st.dataframe(
-        rows[["share", "shared", "left", "left_role", "right", "right_role", "example"]],
+        rows[["share", "shared", "right", "right_role", "left", "left_role", "example"]],
         hide_index=True,
-        height=500,
         column_config={
-            "share": st.column_config.NumberColumn("share of the right", format="percent"),
-            "left_role": "left's role",
-            "right_role": "right's role",
+            "share": st.column_config.NumberColumn(format="percent", help="of the text that holds it"),
+            "shared": st.column_config.NumberColumn(help="how many lines, or runs of words"),
+            "right": "of",
+            "right_role": "role",
+            "left": "also in",
+            "left_role": "role of that",
+            "example": st.column_config.TextColumn(width="large"),
         },
         alt="Pairs of tasks that share text, worst first",
     )

@@ -40,7 +40,7 @@ def role_table(tasks: list[Task]) -> dict[str, Role]:
         hide_index=True,
         disabled=[column for column in table if column != "role"],
         column_config={
-            "task": st.column_config.TextColumn("task", pinned=True),
+            "task": st.column_config.TextColumn("task", pinned=True, width="medium"),
             "role": st.column_config.SelectboxColumn(
                 "role", options=[*ROLES, _UNUSED], required=True, width="medium"
             ),

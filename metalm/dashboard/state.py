@@ -79,10 +79,17 @@ def choose_all(values: dict[str, str | Iterable[str] | None]) -> None:
         choose(name, value)
 
 
-def select(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str | None:
-    """A select box whose choice stands in the URL. `index=None` allows no choice."""
-    value = _one_of(st.selectbox, label, options, name, kwargs.pop("index", 0), kwargs)
-    choose(name, value)
+def select(
+    label: str, options: Sequence[str], name: str, *, pinned: bool = False, **kwargs: Any
+) -> str | None:
+    """A select box whose choice stands in the URL. `index=None` allows no choice.
+
+    pinned: its default stands there too, because it may be another one tomorrow, as the newest run is.
+    """
+    index = kwargs.pop("index", 0)
+    value = _one_of(st.selectbox, label, options, name, index, kwargs)
+    has_default = index is not None and options and not pinned
+    publish(name, value, options[index] if has_default else None)
     return value
 
 

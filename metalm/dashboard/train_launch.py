@@ -53,9 +53,8 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
     """Split, the defaults of what is chosen, and the run to start from."""
     columns = st.columns(4)
     with columns[0]:
-        split = state.select(
-            "Split", splits, "split", help="Which tasks are learned from, chosen by and judged on."
-        )
+        told = "Which tasks are learned from, chosen by and judged on."
+        split = state.select("Split", splits, "split", pinned=True, help=told)
         _roles(split)
     with columns[1]:
         algorithm = state.select(

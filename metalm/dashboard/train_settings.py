@@ -73,7 +73,7 @@ def choices_of(config: RunConfig) -> dict[str, str | None]:
     base = base_config(config.algorithm.name, preset)
     defaults = {key: value for key, value, *_ in every_setting(base)}
     chosen: dict[str, str | None] = dict.fromkeys(every_key())
-    chosen |= {key: _typed(value) for key, value, *_ in every_setting(config) if value != defaults[key]}
+    chosen |= {key: typed_value(value) for key, value, *_ in every_setting(config) if value != defaults[key]}
     return {**chosen, "algorithm": config.algorithm.name, "preset": preset}
 
 
@@ -131,10 +131,10 @@ def setting(key: str, default: Any, f: Any, kind: Any) -> None:
 
 def _adopt(key: str, default: Any) -> None:
     value = st.session_state[f"setting.{key}"]
-    state.choose(key, None if value == default or value is None else _typed(value))
+    state.choose(key, None if value == default or value is None else typed_value(value))
 
 
-def _typed(value: Any) -> str:
+def typed_value(value: Any) -> str:
     """A value as one types it behind `--set key=`."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import empty, palette, state, wording
+from metalm.dashboard import curve_controls, empty, palette, state, wording
 from metalm.dashboard.charts.curves import CurveView, learning_curves
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
 from metalm.dashboard.components.chart import chart
 from metalm.errors import NotFoundError
-from metalm.evaluate.statistics import UNITS
 from metalm.store.runs import Run
 
 ACTIVE = ("running", "queued")
@@ -23,18 +22,21 @@ def show() -> None:
     runs = state.home().runs()
     if not runs:
         empty.nothing(
-            "No run yet.", "Launch one, and its curves grow here.", page="Train", label="Set up a run"
+            "No run yet.",
+            "Launch one, and its curves grow here.",
+            page="Train",
+            label="Set up a run",
+            view="New run",
         )
         return
-    runs = sorted(runs, key=lambda run: run.status not in ACTIVE)
+    runs = sorted(runs, key=lambda run: (*ACTIVE, run.status).index(run.status))
     known = {run.name: run for run in runs}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        told = {run.name: f"{run.name} · {run.status}" for run in runs}
-        name = state.select("Run", list(known), "watch", format_func=told.get)
+        name = state.select("Run", list(known), "watch", pinned=True)
     with right:
         look = state.switch("Look at", _LOOKS, "look")
-    view = _curve_view() if look == "Curves" else CurveView()
+    view = curve_controls.choose() if look == "Curves" else CurveView()
     panel(known[name], look, view)
 
 
@@ -75,7 +77,7 @@ def head(run: Run) -> None:
         if run.status in ACTIVE:
             look = {"icon": ":material/stop:", "key": f"stop.{run.id}", "width": "stretch"}
             button.button("Stop", on_click=_stop, args=(run,), **look)
-        st.progress(min(1.0, run.progress or 0.0), text=_progress(run))
+        st.progress(min(1.0, run.progress), text=progress(run))
         figures = {
             "Bits per byte": (wording.number(run.best_value), "best on meta-validation, after adaptation"),
             "Outer steps": (wording.count(run.step), f"{wording.count(run.tokens)} tokens trained on"),
@@ -110,10 +112,13 @@ def _stop(run: Run) -> None:
     state.attempt(action)
 
 
-def _progress(run: Run) -> str:
+def progress(run: Run) -> str:
+    """How far a run is, in words."""
     if run.status == "queued":
         return "waiting in the queue"
-    told = f"{100 * (run.progress or 0):.0f} % after {wording.duration(run.seconds)}"
+    if run.status == "running" and run.progress >= 1:
+        return "tuning the adaptation on meta-validation tasks"
+    told = f"{100 * run.progress:.0f} % after {wording.duration(run.seconds)}"
     return f"{told}, {wording.eta(run.seconds, run.progress)} to go" if run.status == "running" else told
 
 
@@ -127,20 +132,6 @@ def _last(run_id: str) -> dict[str, float]:
     return dict(zip(rows["name"], rows["value"], strict=True))
 
 
-def _curve_view() -> CurveView:
-    x, unit, log, smooth = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
-    shown = {"step": "outer steps", "tokens": "tokens", "wall_seconds": "seconds"}
-    with x:
-        axis = state.select("Along", list(shown), "x", format_func=shown.get)
-    with unit:
-        chosen = state.select("Unit", list(UNITS), "unit", index=list(UNITS).index("bits per byte"))
-    with log:
-        is_log = state.flag("Log axes", "log")
-    with smooth:
-        smoothing = st.slider("Smoothing", 0.0, 0.98, 0.0, key="watch.smoothing", persist_state="session")
-    return CurveView(unit=chosen, x=axis, log_x=is_log, log_y=is_log, smoothing=smoothing)
-
-
 def _curves(run: Run, view: CurveView) -> None:
     metrics = state.home().store.metrics
     curve = pd.concat([metrics.curve([run.id], part, x=view.x).assign(part=part) for part in _PARTS])
@@ -152,7 +143,7 @@ def _curves(run: Run, view: CurveView) -> None:
         figure,
         key=f"live.{run.id}",
         label=f"Learning curves of {run.name}",
-        view=f"{view.unit}|{view.x}|{view.log_x}",
+        view=f"{view.unit}|{view.x}|{view.log_x}|{view.log_y}",
     )
     st.caption(
         "Query: the loss that the outer loop learns from. Validation: meta-validation tasks after adaptation."

@@ -8,7 +8,8 @@ def chooser():
 
     from metalm.dashboard import state
 
-    fruit = state.select("Fruit", ["apple", "pear", "plum"], "fruit")
+    fruit = state.select("Fruit", ["apple", "pear", "plum"], "fruit", pinned=True)
+    state.select("Size", ["small", "large"], "size")
     view = state.switch("View", ["list", "table"], "view")
     many = state.select_many("Colours", ["red", "green", "blue"], "colours")
     is_on = state.flag("Archived", "archived")
