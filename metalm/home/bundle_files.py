@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import UnionType
@@ -170,15 +170,16 @@ def _mapping(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _run(told: Any) -> Run:
     """The run of a bundle, every field of the kind that it has in the store."""
-    expected = {field.name for field in fields(Run)} - {*_OWNERSHIP}
+    hints = get_type_hints(Run)
+    expected = hints.keys() - {*_OWNERSHIP}
     if not isinstance(told, dict) or set(told) != expected:
         raise BundleError(f"'run' in {RUN_FILE} must be an object with exactly the fields of a run")
     try:
         times = {name: told[name] and datetime.fromisoformat(told[name]) for name in _TIMES}
         values = told | {name: tuple(told[name]) for name in _LISTS if isinstance(told[name], list)} | times
-        misfits = [name for name, hint in get_type_hints(Run).items() if not _fits(values.get(name), hint)]
-        if misfits and misfits[0] not in _OWNERSHIP:
-            raise TypeError(f"{misfits[0]} is {values[misfits[0]]!r}")
+        for name in expected:
+            if not _fits(values[name], hints[name]):
+                raise TypeError(f"{name} is {values[name]!r}")
         run = Run(**values)
         _check_config(run.config)
     except (TypeError, ValueError) as error:  # a ConfigError is a ValueError

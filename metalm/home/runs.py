@@ -221,17 +221,18 @@ class Runs(Splits):
         not above 0.
         """
         run = self.run(ref)
-        if not self.has_checkpoint(run.id):
-            raise RunStateError(
-                f"run {run.name!r} must have a checkpoint to go on, it came as a bundle without"
-            )
         if not amount > 0:
             raise ConfigError(f"amount must be more than 0, got {amount:g}")
+        if run.status in ENDED and not self.has_checkpoint(run.id):
+            raise RunStateError(
+                f"run {run.name!r} must have a checkpoint to go on; it came without, as a bundle"
+            )
         config = run_config(run.config)
         budget = replace(config.budget, amount=config.budget.amount + amount)
-        queued = self._become(ref, "queued", ENDED)
-        self.store.runs.set_config(run.id, replace(config, budget=budget).to_json())
-        return self.store.runs.get(queued.id)
+        longer = replace(config, budget=budget)
+        self._become(ref, "queued", ENDED)
+        self.store.runs.set_config(run.id, longer.to_json())
+        return self.store.runs.get(run.id)
 
     def _become(self, ref: str, status: RunStatus, expected: Collection[RunStatus]) -> Run:
         run = self.run(ref)

@@ -1,4 +1,4 @@
-"""Curves say what was added: sums over tasks after the last adaptation step, thinned without losing extremes."""
+"""Curves say what was added: sums over tasks after the last adaptation step, and no extreme is lost."""
 
 import math
 
