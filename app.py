@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from metalm import api
+from metalm.dashboard.components import assets
 from metalm.errors import MetalmError
 from metalm.jobs import service
 
@@ -49,4 +50,4 @@ def _handler(halt: Callable[[], None], then: Any) -> Callable[[int, Any], None]:
     return handle
 
 
-app = st.App("pages/navigation.py", lifespan=lifespan, routes=api.routes())
+app = st.App("pages/navigation.py", lifespan=lifespan, routes=[*api.routes(), *assets.routes()])

@@ -97,7 +97,7 @@ def _run_name(record: AdaptationRecord) -> str:
 def _head(adapted: Sequence[Adapted]) -> None:
     record = adapted[0].record
     title, again, delete = st.columns([6, 2, 1], vertical_alignment="bottom")
-    title.subheader(record.name)
+    title.subheader(plain(record.name))
     title.caption(
         f"query set of {wording.count(len(record.query))} characters after a support set of "
         f"{wording.size(len(record.support.encode()))} · saved {wording.ago(record.created_at)}"
@@ -119,6 +119,11 @@ def _forget(ids: Sequence[str]) -> None:
         state.home().store.adaptations.delete(record_id)
     state.choose("demo", [one for one in state.choices("demo") if one not in ids])
     state.notice("Deleted.")
+
+
+def plain(text: str) -> str:
+    """Text that markdown leaves as it is."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|~$:<>" else char for char in text)
 
 
 def _figures(adapted: Sequence[Adapted]) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from metalm import units
 from metalm.dashboard import state, wording
+from metalm.dashboard.adapt_record import plain
 from metalm.dashboard.adapt_text import CutText
 from metalm.errors import MetalmError
 from metalm.evaluate.live import LiveStep
@@ -44,14 +45,14 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
     pressed = st.button("Adapt", type="primary", icon=":material/bolt:", disabled=text is None)
     if not pressed or text is None:
         return
-    with st.status(
-        f"Adapting {wording.things(len(runs), 'run')} to “{text.name}” …", expanded=True
-    ) as status:
+    label = f"Adapting {wording.things(len(runs), 'run')} to “{plain(text.name)}” …"
+    with st.status(label, expanded=True):
+        # Any click ends this script run at its next step; this button says so.
+        st.button("Stop", help="what is not done yet is not saved")
         saved = [record for run in runs if (record := _adapt(run, text, demo))]
-        status.update(label="Adapted and saved.", state="complete", expanded=False)
     if saved:
         state.choose("demo", saved)
-        st.rerun()
+    st.rerun()
 
 
 def _settings() -> Demo:
@@ -76,7 +77,7 @@ def _settings() -> Demo:
 
 
 def _adapt(run: Run, text: CutText, demo: Demo) -> str | None:
-    """The id of the saved record; None when the run cannot adapt, which is said."""
+    """The id of the saved record; None when the run cannot adapt, which the next rerun says."""
     bar = st.progress(0.0, text=f"**{run.name}**: loading")
     home = state.home()
     try:
@@ -93,8 +94,7 @@ def _adapt(run: Run, text: CutText, demo: Demo) -> str | None:
             run.id, text.name, text.support.decode(), text.query.decode(), steps, inner=inner, samples=samples
         )
     except MetalmError as error:
-        bar.empty()
-        st.error(f"{run.name}: {error}")
+        state.notice(f"{run.name}: {error}", "error")
         return None
     return record.id
 

@@ -92,7 +92,7 @@ def _sample(runs: Sequence[Run]) -> tuple[str, str]:
         return "", ""
     if member.role == "meta-train":
         st.caption(":orange[The run was trained on this text: what adaptation brings here proves nothing.]")
-    return member.task.name, _tail(text)
+    return _named(member, languages), _tail(text)
 
 
 def _by_novelty(members: Sequence[SplitTask]) -> list[SplitTask]:
@@ -102,13 +102,15 @@ def _by_novelty(members: Sequence[SplitTask]) -> list[SplitTask]:
     )
 
 
+def _named(member: SplitTask, languages: Mapping[str, str]) -> str:
+    """The task's name, with its language where the name does not say it."""
+    name, language = member.task.name, languages.get(member.task.corpus_id, "")
+    return f"{name} · {language}" if language and language != name else name
+
+
 def _told(member: SplitTask, languages: Mapping[str, str]) -> str:
     distance = {True: ", near", False: ", far"}.get(member.near, "")
-    language = languages.get(member.task.corpus_id, "")
-    named = (
-        f"{member.task.name} · {language}" if language and language != member.task.name else member.task.name
-    )
-    return f"{named} ({member.role}{distance})"
+    return f"{_named(member, languages)} ({member.role}{distance})"
 
 
 def _tail(text: TaskText) -> str:

@@ -19,7 +19,7 @@ TEXT = ("#1c2230", "#e4e8f0")
 MUTED = ("#5c6579", "#9aa5b8")
 GRID = ("#e6e9f0", "#272e3b")
 BORDER = ("#c9d0dd", "#3d4658")
-ACCENT = ("#2b5fc4", "#5b8def")
+ACCENT = ("#2b5fc4", "#3d73d9")
 NEUTRAL = ("#737d92", "#8793a8")  # baselines and references: no run has it
 
 RUNS = (
@@ -45,8 +45,6 @@ ROLES = {
     "meta-validation": ("#b15809", "#f0a559"),
     "meta-test": ("#7b0a6a", "#d27fc0"),
 }
-HELPED = ("#0b7a75", "#4fd8c9")
-HURT = ("#b23a2e", "#f28b7d")
 
 # Text on a ramp is black or white: one of the two has 4.5 : 1 on any colour there is.
 ON_RAMP = ("#000000", "#ffffff")
@@ -121,7 +119,7 @@ def colour_scale(ramp: tuple[tuple[str, str], ...]) -> list[list]:
 
 
 def _twins() -> dict[str, str]:
-    pairs = [BACKGROUND, SURFACE, TEXT, MUTED, GRID, BORDER, ACCENT, NEUTRAL, HELPED, HURT]
+    pairs = [BACKGROUND, SURFACE, TEXT, MUTED, GRID, BORDER, ACCENT, NEUTRAL]
     pairs += [*RUNS, *PARTS.values(), *ROLES.values(), *SEQUENTIAL, *DIVERGING]
     return dict(pairs)
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metalm.dashboard import palette
 from metalm.dashboard.components import assets
 from metalm.dashboard.components.character_view import AdaptedText, _panel, bits_by_character, character_view
 
@@ -60,7 +61,10 @@ from metalm.dashboard.components.chart import chart
 def live():
     num = st.session_state.num = st.session_state.get("num", 20) + 1
     line = go.Scatter(x=list(range(num)), y=list(range(num)), line={"color": palette.RUNS[0][0]})
-    chart(frame.dress(go.Figure(line)), key="live", label="a line that grows")
+    heat = go.Heatmap(z=[[1, 2]], colorscale=palette.colour_scale(palette.SEQUENTIAL), xaxis="x2", yaxis="y2")
+    figure = frame.dress(go.Figure([line, heat]), legend=False)
+    figure.update_layout(xaxis2={"domain": [0.9, 1]}, yaxis2={"anchor": "x2"}, xaxis={"domain": [0, 0.8]})
+    chart(figure, key="live", label="a line that grows")
 
 st.title("page")
 live()
@@ -170,6 +174,8 @@ def test_zoom_outlives_new_data_and_a_change_of_theme(page):
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("document.querySelector('.metalm-chart').data[0].line.color === '#6ea8ff'")
     assert chart_state(page)[0] == zoomed
+    scale = page.evaluate("document.querySelector('.metalm-chart').data[1].colorscale.map((stop) => stop[1])")
+    assert scale == [dark for _, dark in palette.SEQUENTIAL]
     assert page.outside == []
 
 

@@ -74,12 +74,17 @@ def test_run_colours_are_told_apart_by_every_reader(theme, vision):
 @pytest.mark.parametrize("theme", THEMES)
 def test_marks_stand_out_and_words_can_be_read_on_the_page(theme):
     i = THEMES[theme]
-    marks = [*palette.RUNS, *palette.ROLES.values(), palette.HELPED, palette.HURT, palette.NEUTRAL]
+    marks = [*palette.RUNS, *palette.ROLES.values(), palette.NEUTRAL]
     marks += [palette.PARTS["query"], palette.PARTS["validation"]]
     assert min(contrast(pair[i], palette.BACKGROUND[i]) for pair in marks) >= 3
     for words in (palette.TEXT, palette.MUTED):
         assert contrast(words[i], palette.BACKGROUND[i]) >= 4.5
         assert contrast(words[i], palette.SURFACE[i]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_white_words_can_be_read_on_a_primary_button(theme):
+    assert contrast(palette.ACCENT[THEMES[theme]], "#ffffff") >= 4.5
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -98,7 +103,7 @@ def test_the_sequential_ramp_runs_one_way_in_lightness(theme):
 
 def test_each_light_colour_has_one_dark_twin():
     pairs = [palette.BACKGROUND, palette.SURFACE, palette.TEXT, palette.MUTED, palette.GRID, palette.BORDER]
-    pairs += [palette.ACCENT, palette.NEUTRAL, palette.HELPED, palette.HURT, *palette.RUNS]
+    pairs += [palette.ACCENT, palette.NEUTRAL, *palette.RUNS]
     pairs += [*palette.PARTS.values(), *palette.ROLES.values(), *palette.SEQUENTIAL, *palette.DIVERGING]
     assert len({light for light, _ in pairs}) == len(pairs) == len(palette.DARK_TWIN)
 

@@ -108,3 +108,13 @@ def test_a_sample_text_says_which_role_it_has(page, told):
     train = next(option for option in options if "meta-train" in option)
     app.selectbox[0].set_value(train).run()
     assert "The run was trained on this text" in told(app)
+
+
+def test_a_run_that_cannot_adapt_says_why_and_nothing_is_saved(finished, home, page, told):
+    app = page("adapt", runs="good", source="Paste")
+    app.text_area[0].set_value(TEXT).run()
+    home.weights_path(finished.id).unlink()
+    app = press(app)
+    assert not app.exception
+    assert "good: run 'good' must have been trained to be used" in told(app)
+    assert home.store.adaptations.all() == []

@@ -39,7 +39,8 @@ function swapped(value, twins) {
     return twin ? twin + value.slice(7) : value;
   }
   if (Array.isArray(value)) {
-    return typeof value[0] === "number" ? value : value.map((item) => swapped(item, twins));
+    // Long lists of numbers hold no colour; a stop of a colour scale is [number, colour].
+    return typeof value.at(-1) === "number" ? value : value.map((item) => swapped(item, twins));
   }
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, swapped(item, twins)]));

@@ -41,7 +41,7 @@ def _mount():
     return st.components.v2.component(
         "metalm_chart",
         html="<div class='metalm-chart' role='img'></div>",
-        css=".metalm-chart { width: 100%; min-height: 4rem; }\n.metalm-chart .failed { opacity: 0.7; }\n",
+        css=".metalm-chart { width: 100%; min-height: 4rem; }\n/* two lines: one would be read as a path */",
         js=Path(__file__).with_name("chart.js").read_text(encoding="utf-8"),
         # plotly adds its style sheet to the document, where a shadow root would not see it.
         isolate_styles=False,
