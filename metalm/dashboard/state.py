@@ -64,7 +64,7 @@ def choice(name: str, default: str | None = None) -> str | None:
 def choose(name: str, values: str | Iterable[str] | None) -> None:
     """Remember a choice, here and in the URL. None or nothing forgets it."""
     chosen = [values] if isinstance(values, str) else list(values or ())
-    if chosen == choices(name) == st.query_params.get_all(name):
+    if chosen == st.session_state.get(_MEMORY + name, []) == st.query_params.get_all(name):
         return
     st.session_state[_MEMORY + name] = chosen
     if chosen:

@@ -133,8 +133,7 @@ def _last(run_id: str) -> dict[str, float]:
 
 
 def _curves(run: Run, view: CurveView) -> None:
-    metrics = state.home().store.metrics
-    curve = pd.concat([metrics.curve([run.id], part, x=view.x).assign(part=part) for part in _PARTS])
+    curve = _curve(str(state.home().path), run.id, run.step, run.status, view.x)
     if curve.empty:
         st.info("The first points come after the first outer step.")
         return
@@ -148,6 +147,19 @@ def _curves(run: Run, view: CurveView) -> None:
     st.caption(
         "Query: the loss that the outer loop learns from. Validation: meta-validation tasks after adaptation."
     )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _curve(
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes,
+    run_id: str,
+    step: int,  # noqa: ARG001 - and it holds until the next report
+    status: str,  # noqa: ARG001 - or until the run has ended, when nothing is waiting to be written any more
+    x: str,
+) -> pd.DataFrame:
+    """Losses of all parts: see `metalm.store.metrics`; the column `part` says which."""
+    metrics = state.home().store.metrics
+    return pd.concat([metrics.curve([run_id], part, x=x).assign(part=part) for part in _PARTS])
 
 
 def _machine(run: Run) -> None:

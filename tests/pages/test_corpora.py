@@ -82,3 +82,20 @@ def test_a_corpus_that_nothing_uses_is_deleted(texts, page):
     next(button for button in app.button if button.label == "Delete for good").click().run()
     assert not app.exception
     assert "hills" not in [corpus.name for corpus in texts.corpora()]
+
+
+def test_the_columns_of_a_table_are_chosen(home, page):
+    rows = "\n".join(
+        f'{i},"a line that was written by {author}",{author}' for i in range(60) for author in "AB"
+    )
+    app = page("corpora", view="Add texts")
+    app.file_uploader[0].upload("letters.csv", f"number,words,author\n{rows}\n".encode(), "text/csv").run()
+    assert not app.exception
+    text, group = (next(box for box in app.selectbox if box.label == label) for label in _COLUMNS)
+    assert (text.value, group.value) == ("words", "author")
+    next(button for button in app.button if button.label.startswith("Add")).click().run()
+    assert not app.exception
+    assert [segment.name for segment in home.corpus("letters").segments] == ["A", "B"]
+
+
+_COLUMNS = ("Text column", "Group column")
