@@ -74,3 +74,13 @@ def test_a_button_can_choose_for_a_widget():
     app.button[0].click().run()
     assert app.markdown[0].value == "plum|list||False|"
     assert app.query_params == {"fruit": "plum"}
+
+
+def test_a_choice_that_came_by_the_address_is_remembered_on_the_way_to_another_page():
+    app = AppTest.from_function(chooser)
+    app.query_params["colours"] = ["red", "blue"]
+    app.run()
+    app.query_params.clear()
+    app.run()
+    assert app.multiselect[0].value == ["red", "blue"]
+    assert app.query_params["colours"] == ["red", "blue"]
