@@ -75,6 +75,11 @@ def launch(page: Page, url: str, name: str, settings: str) -> None:
     expect(page.get_by_text("1 run in the queue.")).to_be_visible()
 
 
+def resume(page: Page) -> None:
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("long one: in the queue.")).to_be_visible()
+
+
 def test_from_upload_to_adaptation(app, browser: Browser, page: Page, tmp_path):
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -98,7 +103,7 @@ def test_from_upload_to_adaptation(app, browser: Browser, page: Page, tmp_path):
     stopped_at = outer_steps(again)
 
     visit(again, f"{app.url}/runs?runs=long+one")
-    again.get_by_role("button", name="Resume").click()
+    resume(again)
     visit(again, f"{app.url}/train?view=Watch&watch=long+one")
     expect(again.get_by_text("running", exact=True).first).to_be_visible()
     again.get_by_role("button", name="Stop").click()
@@ -139,7 +144,7 @@ def test_a_killed_app_comes_back_with_its_run_interrupted_and_resumes_it(app, pa
     app.start()
     visit(page, f"{app.url}/runs?runs=long+one")
     expect(page.get_by_text("interrupted", exact=True).first).to_be_visible()
-    page.get_by_role("button", name="Resume").click()
+    resume(page)
     visit(page, f"{app.url}/train?view=Watch&watch=long+one")
     expect(page.get_by_text("running", exact=True).first).to_be_visible()
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached()
