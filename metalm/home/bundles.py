@@ -20,7 +20,7 @@ from metalm.home.bundle_files import (
     rows,
     write_bundle,
 )
-from metalm.home.using import Using
+from metalm.home.live import Live
 from metalm.store.metrics import Point
 from metalm.store.runs import Run
 from metalm.store.values import free_name
@@ -29,7 +29,7 @@ from metalm.text.splits import Split
 SCRATCH_PREFIX = ".bundle-"
 
 
-class Bundles(Using):
+class Bundles(Live):
     """The part of a home that exports and imports runs."""
 
     def export_run(self, ref: str, directory: Path) -> Path:

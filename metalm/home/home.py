@@ -1,7 +1,8 @@
 """A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
-`splits`, `runs`, `training`, `using`, `bundles`. Here is how a home is opened, swept and closed.
+`splits`, `runs`, `training`, `loading`, `evaluating`, `live`, `bundles`. Here is how a home is opened, swept
+and closed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from metalm.home.bundles import SCRATCH_PREFIX, Bundles
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
 from metalm.home.place import RUN_FILES, RUN_FOLDER
 from metalm.store.store import Store
-from metalm.text.audit import Audit
 from metalm.text.corpora import corpus_path
 from metalm.text.ingest import remove_leftovers
 
@@ -34,7 +34,6 @@ class Home(Bundles):
     def __init__(self, path: Path, store: Store, owner: Owner) -> None:
         super().__init__(path, store)
         self._owner = owner
-        self._audits: dict[str, Audit] = {}
         self._closed = False
 
     @classmethod
@@ -96,6 +95,8 @@ class Home(Bundles):
             self.store.runs.set_status(run.id, "interrupted", expected=["running"])
             message = f"process {run.owner_pid} ended while it trained run {run.name!r}"
             self.store.events.add("interrupted", run.id, message)
+        for job in self.store.jobs.with_status("running"):
+            self.store.jobs.end(job.id, "interrupted")
         self.corpora_dir.mkdir(exist_ok=True)
         self.tokens_dir.mkdir(exist_ok=True)
         remove_leftovers(self.corpora_dir)

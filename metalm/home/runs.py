@@ -184,9 +184,13 @@ class Runs(Splits):
     def delete_run(self, ref: str) -> None:
         """Deletes every row and file of a run. Runs that started from it keep their lineage.
 
-        Raises RunStateError while it is running.
+        Raises RunStateError while it is running, or being evaluated.
         """
         run = self.run(ref)
+        if any(run.id in job.payload.get("runs", ()) for job in self.store.jobs.with_status("running")):
+            raise RunStateError(
+                f"run {run.name!r} must not be under evaluation to be deleted; stop that first"
+            )
         self.store.runs.delete(run.id)
         # Rows first: a folder without a row is swept away at the next start.
         if self.run_dir(run.id).exists():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from metalm.errors import NotFoundError
 from metalm.home.place import resolve
 from metalm.home.texts import Texts
+from metalm.store.store import Store
 from metalm.text.audit import Audit, audit
 from metalm.text.corpora import corpus_path
 from metalm.text.splits import Role, Split, freeze
@@ -17,6 +19,10 @@ MAX_AUDITS = 8  # kept in memory
 
 class Splits(Texts):
     """The part of a home that keeps splits. `ref` is a split's id, its name, or the beginning of its id."""
+
+    def __init__(self, path: Path, store: Store) -> None:
+        super().__init__(path, store)
+        self._audits: dict[str, Audit] = {}
 
     def tasks(
         self, *, by: Cutting = "corpus", corpora: Sequence[str] | None = None, chunk_bytes: int = 100_000

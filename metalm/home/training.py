@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from metalm import units
 from metalm.config import run_config
-from metalm.errors import MetalmError
-from metalm.home.bundle_files import RUN_FILE, description, write_json
+from metalm.errors import MetalmError, NotFoundError
+from metalm.home.bundle_json import RUN_FILE, description, write_json
 from metalm.home.owner import this_process
 from metalm.home.runs import RESUMABLE, Runs
 from metalm.learn.reports import Loss, Report
@@ -25,6 +26,7 @@ from metalm.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from metalm.learn.outer import Training
+    from metalm.model.fast_weights import Weights
 
 CHECKPOINT_SECONDS = 30.0
 
@@ -131,7 +133,6 @@ class Trainings(Runs):
         """The run at its checkpoint, or at its start."""
         from metalm.learn.outer import Training
         from metalm.model.device import pick_device
-        from metalm.model.weight_files import load_weights
 
         config = run_config(run.config)
         train, validation = (self.texts(run.split_id, role) for role in ("meta-train", "meta-validation"))
@@ -141,8 +142,16 @@ class Trainings(Runs):
             if config.budget.amount > training.config.budget.amount:
                 training.extend(config.budget.amount)
             return training
-        initial = load_weights(self.weights_path(run.parent)) if run.parent else None
-        return Training.start(config, *data, initial_weights=initial)
+        return Training.start(config, *data, initial_weights=self._parents_weights(run))
+
+    def _parents_weights(self, run: Run) -> Weights | None:
+        from metalm.model.weight_files import load_weights
+
+        if run.parent is None:
+            return None
+        if not self.weights_path(run.parent).exists():
+            raise NotFoundError(f"no run {run.parent!r} in the home, from whose weights {run.name!r} starts")
+        return load_weights(self.weights_path(run.parent))
 
     def _place(self, run_id: str, training: Training) -> None:
         """Writes down where the run is: what a killed process wrote past the checkpoint is no longer so."""
@@ -176,7 +185,8 @@ class Trainings(Runs):
             means = value.groupby(curve["adaptation_step"]).mean().to_dict()
         self.store.runs.summarise(
             run_id,
-            bits_per_byte_before=means.get(0),
+            # A model that gives a byte no chance at all has no figure that JSON could hold.
+            bits_per_byte_before=means[0] if math.isfinite(means.get(0, math.nan)) else None,
             bits_per_byte_after=state.best_value,
             tokens_per_second=state.tokens / state.seconds if state.seconds else None,
         )

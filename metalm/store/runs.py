@@ -11,6 +11,7 @@ import pandas as pd
 
 from metalm.errors import NotFoundError, RunStateError
 from metalm.store.database import Database, Transaction
+from metalm.store.run_queries import DELETE, DELETE_LATER, SELECT, START, TABLE
 from metalm.store.values import naive, now, record, to_json
 
 RunStatus = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
@@ -66,14 +67,6 @@ _JSON = ("config", "adaptation")
 _TUPLES = ("tags", "seen", "validated")
 _FIELDS = tuple(field.name for field in fields(Run))
 
-_SELECT = """
-SELECT id, name, status, algorithm, split_id, seed, config, device, code_version, parent, tokenizer, "group",
-    owner_pid, owner_boot, heartbeat, error, traceback, tags, notes, archived, adaptation,
-    created_at, started_at, finished_at, step, tokens, seconds, progress, best_step, best_value, seen,
-    validated
-FROM runs
-"""
-
 
 class Runs:
     """The tables `runs` and `run_summary`. Raises NotFoundError for an id that is not in them."""
@@ -85,19 +78,19 @@ class Runs:
 
     def get(self, run_id: str) -> Run:
         """The run with this id."""
-        row = self._database.row(_SELECT + "WHERE id = ?", [run_id])
+        row = self._database.row(SELECT + "WHERE id = ?", [run_id])
         if row is None:
             raise NotFoundError(f"no run {run_id!r} in the store")
         return _run(row)
 
     def all(self) -> list[Run]:
         """Every run, newest first."""
-        return [_run(row) for row in self._database.rows(_SELECT + "ORDER BY created_at DESC, id")]
+        return [_run(row) for row in self._database.rows(SELECT + "ORDER BY created_at DESC, id")]
 
     def with_status(self, *statuses: RunStatus) -> list[Run]:
         """The runs of these statuses, newest first."""
         rows = self._database.rows(
-            _SELECT + "WHERE list_contains(?, status) ORDER BY created_at DESC, id", [list(statuses)]
+            SELECT + "WHERE list_contains(?, status) ORDER BY created_at DESC, id", [list(statuses)]
         )
         return [_run(row) for row in rows]
 
@@ -113,7 +106,7 @@ class Runs:
         adaptation (means over meta-validation at the best step), tokens_per_second, tags (list), notes,
         archived, error, config (JSON text), created_at, started_at, finished_at.
         """
-        return self._database.frame(_TABLE)
+        return self._database.frame(TABLE)
 
     def summary(self, run_id: str) -> dict[str, float | None] | None:
         """What `summarise` kept, None before."""
@@ -168,8 +161,8 @@ class Runs:
         def restart(transaction: Transaction) -> None:
             idle = ("queued", "stopped", "failed", "interrupted")
             _require(transaction, run_id, idle, "start")
-            transaction.execute(_DELETE_LATER, [run_id, step, owes_validation, step])
-            transaction.execute(_START, [device, pid, boot_id, (at := naive(now())), at, run_id])
+            transaction.execute(DELETE_LATER, [run_id, step, owes_validation, step])
+            transaction.execute(START, [device, pid, boot_id, (at := naive(now())), at, run_id])
 
         self._database.write(restart)
 
@@ -249,45 +242,10 @@ class Runs:
             _require(
                 transaction, run_id, ("queued", "finished", "stopped", "failed", "interrupted"), "be deleted"
             )
-            for statement in _DELETE:
+            for statement in DELETE:
                 transaction.execute(statement, [run_id])
 
         self._database.write(delete)
-
-
-_TABLE = """
-SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed,
-    r."group", r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value,
-    u.bits_per_byte_before, u.bits_per_byte_after, u.tokens_per_second,
-    CAST(r.tags AS VARCHAR[]) AS tags, r.notes, r.archived, r.error, r.config,
-    r.created_at, r.started_at, r.finished_at
-FROM runs r LEFT JOIN run_summary u ON u.run = r.id LEFT JOIN splits s ON s.id = r.split_id
-ORDER BY r.created_at DESC, r.id
-"""
-
-_DELETE_LATER = """
-DELETE FROM metrics
-WHERE run = ? AND (step > ? OR (? AND step = ? AND starts_with(name, 'validation_')))
-"""
-
-_START = """
-UPDATE runs SET status = 'running', device = ?, owner_pid = ?, owner_boot = ?, heartbeat = ?, error = '',
-    traceback = '', started_at = coalesce(started_at, ?), finished_at = NULL
-WHERE id = ?
-"""
-
-_DELETE = (
-    "DELETE FROM metrics WHERE run = ?",
-    "DELETE FROM evaluations WHERE run_id = ?",
-    "DELETE FROM adaptation_steps WHERE adaptation_id IN (SELECT id FROM adaptations WHERE run = ?)",
-    "DELETE FROM adaptations WHERE run = ?",
-    "DELETE FROM samples WHERE run = ?",
-    "DELETE FROM run_summary WHERE run = ?",
-    "DELETE FROM events WHERE subject = ?",
-    "DELETE FROM jobs WHERE run_id = ?",
-    "UPDATE openings SET run_id = '' WHERE run_id = ?",
-    "DELETE FROM runs WHERE id = ?",
-)
 
 
 def insert(transaction: Transaction, *runs: Run) -> None:

@@ -117,6 +117,17 @@ def test_a_child_starts_from_its_parents_best_weights(home, new_run, stop_after)
     assert home.run(child.id).tokenizer == parent.tokenizer
 
 
+def test_a_child_whose_parent_is_gone_says_so_and_keeps_its_lineage(home, new_run):
+    parent = home.train(new_run(1, name="parent").id)
+    child = new_run(1, init="parent", name="child")
+    home.delete_run(parent.id)
+    with pytest.raises(NotFoundError, match="from whose weights 'child' starts"):
+        home.train(child.id)
+    orphan = home.run(child.id)
+    assert (orphan.parent, orphan.seen) == (parent.id, child.seen)
+    assert home.parent_of(orphan) is None
+
+
 def test_a_failure_is_stored_with_its_traceback_and_raised(home, new_run):
     run = new_run()
     home.corpus_path("alpha").unlink()

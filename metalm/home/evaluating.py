@@ -1,0 +1,161 @@
+"""Trained runs and baselines on the tasks of a split: every score is made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from metalm.config import run_config
+from metalm.home.lineage import seen_tasks
+from metalm.home.loading import Loaded, Loading
+from metalm.learn.stopping import ShouldStop, Stopped, never
+from metalm.store.runs import Run
+from metalm.text.splits import Role, Split
+
+if TYPE_CHECKING:
+    from metalm.evaluate.contenders import AdaptingGru, Contender
+    from metalm.evaluate.protocol import Protocol, Row
+
+SUPPORT_BYTES = (0, 2048, 10240)
+
+
+class Evaluating(Loading):
+    """The part of a home that evaluates."""
+
+    def evaluate(
+        self,
+        refs: Sequence[str],
+        *,
+        split: str | None = None,
+        role: Role = "meta-validation",
+        support: Sequence[int] = SUPPORT_BYTES,
+        steps: int | None = None,
+        draws: int = 1,
+        baselines: bool = False,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Iterator[Row]:
+        """The static track: every row of every run, and of the baselines when asked for, as it is made.
+
+        split: None is each run's own. steps: None is what the run tuned. Rows are kept; those that are there
+        already are given, not made again. Each run whose meta-test is asked for is an opening of it. Ends
+        early when `should_stop` says so. Raises NotFoundError when a text is not in this home.
+        """
+        from metalm.evaluate.protocol import Protocol
+
+        for loaded in [self.load(ref, device=device) for ref in refs]:
+            frozen = self.split(split or loaded.run.split_id)
+            protocol = Protocol(split_id=frozen.id, role=role, support_bytes=tuple(support), draws=draws)
+            if role == "meta-test":
+                self.store.splits.record_opening(frozen.id, loaded.run.id)
+            for owner, contender in self._contenders(loaded, frozen, steps, baselines, should_stop):
+                yield from self._rows(owner, contender, frozen, protocol, should_stop)
+        self.store.flush()
+
+    def _contenders(
+        self, loaded: Loaded, split: Split, steps: int | None, baselines: bool, should_stop: ShouldStop
+    ) -> Iterator[tuple[Loaded | None, Contender]]:
+        """The run, and what it must beat, each with the run whose weights it uses (None: nobody's)."""
+        from metalm.evaluate import baselines as known
+
+        own = _adapting(loaded)
+        inner = loaded.inner if steps is None else replace(loaded.inner, steps=steps)
+        yield loaded, replace(own, inner=inner)
+        if not baselines:
+            return
+        yield None, known.UNIFORM
+        yield None, known.UNIGRAM
+        joint = self._joint(loaded)
+        if joint is not None:
+            yield joint, known.joint_zero_shot(_adapting(joint))
+            yield joint, known.joint_fine_tuning(_adapting(joint))
+        validation = self.texts(split.id, "meta-validation")
+        config, device = run_config(loaded.run.config), loaded.weights["embedding.weight"].device
+        options = {"seed": loaded.run.seed, "device": device, "should_stop": should_stop}
+        try:
+            yield loaded, known.scratch(config.model, loaded.tokenizer, validation, **options)
+        except Stopped:
+            return
+
+    def _joint(self, loaded: Loaded) -> Loaded | None:
+        """The run itself or its nearest ancestor that is a joint run and is still here."""
+        run: Run | None = loaded.run
+        while run is not None and run.algorithm != "joint":
+            run = self.parent_of(run)
+        if run is None or run.id == loaded.run.id:
+            return loaded if run else None
+        return self.load(run.id, device=loaded.weights["embedding.weight"].device.type)
+
+    def _rows(
+        self,
+        owner: Loaded | None,
+        contender: Contender,
+        split: Split,
+        protocol: Protocol,
+        should_stop: ShouldStop,
+    ) -> Iterator[Row]:
+        from metalm.evaluate.protocol import evaluate
+
+        place = {
+            "run_id": owner.run.id if owner else None,
+            "checkpoint_step": owner.checkpoint_step if owner else None,
+        }
+        done = self._rows_kept(place, contender, protocol)
+        yield from done
+        rows = evaluate(
+            contender,
+            self.texts(split.id, protocol.role),
+            protocol,
+            seen=seen_tasks(owner.run, split, protocol.role, self.hash_of) if owner else (),
+            done={row.key for row in done},
+            should_stop=should_stop,
+        )
+        for row in rows:
+            made = replace(row, **place)
+            self.store.evaluations.add([asdict(made)])
+            yield made
+
+    def _rows_kept(self, place: Mapping[str, Any], contender: Contender, protocol: Protocol) -> list[Row]:
+        """What stands in the store of all that the protocol asks of this contender."""
+        from metalm.evaluate.protocol import Row
+
+        kept = self.store.evaluations.done(
+            **place,
+            split_id=protocol.split_id,
+            role=protocol.role,
+            method=contender.method,
+            adaptation=contender.adaptation,
+        )
+        rows = [Row(**{**row, "adaptation": contender.adaptation}) for row in kept]
+        return [
+            row
+            for row in rows
+            if row.support_bytes in protocol.support_bytes
+            and row.draw < protocol.draws
+            and row.adaptation_step in contender.steps()
+        ]
+
+    def evaluations(
+        self, refs: Sequence[str] | None = None, *, split: str | None = None, role: Role | None = None
+    ) -> pd.DataFrame:
+        """The rows kept of these runs (None: all) and of baselines: see `metalm.store.evaluations`."""
+        return self.store.evaluations.frame(
+            None if refs is None else [self.run(ref).id for ref in refs],
+            split_id=self.split(split).id if split else None,
+            role=role,
+        )
+
+
+def _adapting(loaded: Loaded) -> AdaptingGru:
+    from metalm.evaluate.contenders import AdaptingGru
+
+    return AdaptingGru(
+        model=loaded.model,
+        weights=loaded.weights,
+        tokenizer=loaded.tokenizer,
+        inner=loaded.inner,
+        seed=loaded.run.seed,
+    )

@@ -1,0 +1,125 @@
+"""A trained run before somebody's eyes: adapted to a text, sampled from, and kept as a demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from metalm.config import InnerLoop
+from metalm.home.evaluating import Evaluating
+from metalm.learn.stopping import ShouldStop, never
+from metalm.store.adaptations import AdaptationRecord, AdaptationStep, Sample
+
+if TYPE_CHECKING:
+    from metalm.evaluate.live import LiveStep
+    from metalm.model.fast_weights import Weights
+
+
+class Live(Evaluating):
+    """The part of a home that shows adaptation as it happens."""
+
+    def adapt(
+        self,
+        ref: str,
+        support: bytes,
+        query: bytes,
+        *,
+        steps: int | None = None,
+        lr: float | None = None,
+        device: str = "cpu",
+        should_stop: ShouldStop = never,
+    ) -> Iterator[LiveStep]:
+        """Every step of adaptation to `support`, judged on `query`, from step 0 on. UTF-8; nothing is kept.
+
+        steps, lr: None is what the run tuned. Raises RunStateError, ConfigError, and Stopped.
+        """
+        from metalm.evaluate.live import adapt_live
+
+        loaded = self.load(ref, device=device)
+        inner = _changed(loaded.inner, steps, lr)
+        yield from adapt_live(
+            loaded.model, loaded.weights, loaded.tokenizer, support, query, inner, should_stop=should_stop
+        )
+
+    def sample(
+        self,
+        ref: str,
+        *,
+        support: bytes = b"",
+        prompt: bytes = b"",
+        num_bytes: int = 200,
+        temperature: float = 1.0,
+        seed: int = 0,
+        steps: int | None = None,
+        weights: Weights | None = None,
+        device: str = "cpu",
+        should_stop: ShouldStop = never,
+    ) -> Iterator[bytes]:
+        """What the run writes after `support` and `prompt`, piece by piece; pieces may cut characters.
+
+        weights: fast weights of `adapt`; without them the run adapts to `support` first, by `steps` (None: as
+        tuned). Raises RunStateError, ConfigError, and Stopped.
+        """
+        from metalm.evaluate.sampling import sample
+        from metalm.learn.inner import SupportSet, adapt
+
+        loaded = self.load(ref, device=device)
+        if weights is None:
+            inner = _changed(loaded.inner, steps, None)
+            place = loaded.weights["embedding.weight"].device
+            windows = SupportSet.of_text(loaded.tokenizer, support, inner.window, place)
+            weights = adapt(loaded.model, loaded.weights, windows, inner, should_stop=should_stop)
+        yield from sample(
+            loaded.model,
+            weights,
+            loaded.tokenizer,
+            support=support,
+            prompt=prompt,
+            num_bytes=num_bytes,
+            temperature=temperature,
+            seed=seed,
+            should_stop=should_stop,
+        )
+
+    def save_adaptation(
+        self,
+        ref: str,
+        name: str,
+        support: str,
+        query: str,
+        steps: Sequence[LiveStep],
+        *,
+        inner: InnerLoop | None = None,
+        samples: Sequence[Sample] = (),
+    ) -> AdaptationRecord:
+        """Keeps a live adaptation with every character's nats after each step, and texts written beside it.
+
+        inner: what it was made with; None is what the run tuned. `samples` belong to the record from now on.
+        """
+        run = self.run(ref)
+        used = inner or self.load(run.id).inner
+        kept = AdaptationRecord(
+            run=run.id, name=name.strip() or run.name, support=support, query=query, adaptation=asdict(used)
+        )
+        owned = [replace(sample, run=run.id, adaptation_id=kept.id) for sample in samples]
+        self.store.adaptations.add(kept, [_step(step) for step in steps], owned)
+        return kept
+
+
+def _changed(inner: InnerLoop, steps: int | None, lr: float | None) -> InnerLoop:
+    changes = {name: value for name, value in (("steps", steps), ("lr", lr)) if value is not None}
+    return replace(inner, **changes)
+
+
+def _step(live: LiveStep) -> AdaptationStep:
+    score = live.score
+    return AdaptationStep(
+        step=live.step,
+        nats=score.nats,
+        tokens=score.tokens,
+        bytes=score.bytes,
+        chars=score.chars,
+        seconds=live.seconds,
+        char_nats=tuple(live.char_nats.tolist()),
+    )

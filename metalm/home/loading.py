@@ -1,0 +1,60 @@
+"""A trained run ready to use: its model with its best weights, its tokenizer, and how it adapts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metalm.config import InnerLoop, run_config
+from metalm.errors import RunStateError
+from metalm.home.training import Trainings
+from metalm.store.runs import Run
+from metalm.text.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from metalm.model.fast_weights import Weights
+    from metalm.model.gru import GRULM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A run's weights, ready to use by one thread. inner: how the run adapts, as tuned where it was."""
+
+    run: Run
+    model: GRULM
+    weights: Weights
+    tokenizer: Tokenizer
+    inner: InnerLoop
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The outer step that the weights are of."""
+        return self.run.step if self.run.best_step is None else self.run.best_step
+
+
+class Loading(Trainings):
+    """The part of a home that loads runs."""
+
+    def load(self, ref: str, *, device: str = "cpu") -> Loaded:
+        """A run's model with its best weights, freshly loaded: a model object must not be shared by threads.
+
+        Raises RunStateError when the run has no weights yet.
+        """
+        from metalm.learn.tuning import Adaptation
+        from metalm.model.device import pick_device
+        from metalm.model.fast_weights import slow_weights
+        from metalm.model.gru import new_model
+        from metalm.model.weight_files import load_weights, model_with
+
+        run = self.run(ref)
+        if not self.weights_path(run.id).exists():
+            raise RunStateError(f"run {run.name!r} must have been trained to be used, it is {run.status}")
+        config = run_config(run.config)
+        tokenizer = self.store.tokenizers.get(run.tokenizer)
+        model = model_with(
+            new_model(config.model, tokenizer.vocab_size, config.seed),
+            load_weights(self.weights_path(run.id)),
+            f"run {run.name!r}",
+        ).to(pick_device(device))
+        inner = Adaptation.from_json(run.adaptation).inner if run.adaptation else config.adaptation
+        return Loaded(run=run, model=model, weights=slow_weights(model), tokenizer=tokenizer, inner=inner)
