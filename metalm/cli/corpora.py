@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metalm.cli.output import print_record, print_stream, print_table
+from metalm.cli.output import print_record, print_stream, table_of
 from metalm.cli.perform import AsJson, absolute, perform
 
 commands = typer.Typer(help="Texts: add, list, show, delete.", no_args_is_help=True)
@@ -53,7 +53,12 @@ def add(
 @commands.command("list")
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists all texts by name."""
-    perform(context, "corpora list", show=print_table, as_json=as_json)
+    perform(
+        context,
+        "corpora list",
+        show=table_of("name", "language", "bytes", "chars", "lines", "licence"),
+        as_json=as_json,
+    )
 
 
 @commands.command()

@@ -6,7 +6,8 @@ stdout carries answers only; sentences about what goes on, and errors, go to std
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -27,13 +28,17 @@ def print_json(lines: Iterable[Line]) -> None:
         print(json.dumps(line, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-def print_table(lines: Iterable[Line]) -> None:
-    """All lines as one table."""
-    rows = list(lines)
-    if rows:
-        _print_rows(rows)
-    else:
-        note("nothing there yet")
+def table_of(*columns: str) -> Callable[[Iterable[Line]], None]:
+    """A printer of lines as one table of these columns; JSON has all of them."""
+
+    def print_table(lines: Iterable[Line]) -> None:
+        rows = list(lines)
+        if rows:
+            _print_rows(rows, columns)
+        else:
+            note("nothing there yet")
+
+    return print_table
 
 
 def print_record(lines: Iterable[Line]) -> None:
@@ -42,17 +47,17 @@ def print_record(lines: Iterable[Line]) -> None:
         names = Table.grid(padding=(0, 2))
         for name, value in _flat(line):
             if not _is_table(value):
-                names.add_row(name.replace("_", " "), shown(value))
-        Console(highlight=False).print(names, markup=False)
+                names.add_row(name if "." in name else name.replace("_", " "), shown(value))
+        _console().print(names, markup=False)
         for _, value in _flat(line):
             if _is_table(value):
                 print()
-                _print_rows(value)
+                _print_rows(value, list(value[0]))
 
 
 def print_stream(lines: Iterable[Line]) -> None:
     """Lines that arrive over minutes, each at once. On a terminal a report covers the one before."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     is_open = False
     for line in lines:
         text = "  ".join(_words(line))
@@ -63,15 +68,21 @@ def print_stream(lines: Iterable[Line]) -> None:
         if is_open:
             console.print()
             is_open = False
-        console.print(text, markup=False)
+        console.print(text, markup=False, soft_wrap=True)
 
 
-def _print_rows(rows: list[Line]) -> None:
-    columns = [name for name in rows[0] if name not in _NOT_FOR_PEOPLE and not _is_nested(rows[0][name])]
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+def _console() -> Console:
+    """stdout: as wide as the terminal, or wide enough for every table when it is none."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+def _print_rows(rows: Sequence[Line], columns: Sequence[str]) -> None:
+    table = Table(
+        *[name.replace("_", " ") for name in columns], box=None, header_style="bold", pad_edge=False
+    )
     for row in rows:
         table.add_row(*[shown(row.get(name)) for name in columns])
-    Console(highlight=False).print(table, markup=False)
+    _console().print(table, markup=False)
 
 
 def _flat(line: Line, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -107,4 +118,6 @@ def shown(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list):
         return ", ".join(shown(item) for item in value)
+    if isinstance(value, tuple):
+        return " ".join(shown(item) for item in value)
     return str(value)

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from metalm.cli.budget import Minutes, Steps, Tokens, one_budget
-from metalm.cli.output import print_record, print_stream, print_table
+from metalm.cli.output import print_record, print_stream, table_of
 from metalm.cli.perform import AsJson, absolute, perform
 
 commands = typer.Typer(
     help="Runs: list, show, stop, resume, extend, archive, delete, export, import.", no_args_is_help=True
 )
 Ref = Annotated[str, typer.Argument(metavar="RUN", help="Its name, or a unique prefix of its id.")]
+_LISTED = ("name", "status", "algorithm", "split", "step", "progress", "best_bits_per_byte", "id")
 Detach = Annotated[bool, typer.Option("--detach", help="Only queue it; a running app trains it.")]
 
 
@@ -25,7 +26,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Lists runs, newest first."""
-    perform(context, "runs list", show=print_table, as_json=as_json, archived=archived)
+    perform(context, "runs list", show=table_of(*_LISTED), as_json=as_json, archived=archived)
 
 
 @commands.command()

@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from metalm.cli.output import print_record, print_table
+from metalm.cli.output import print_record, table_of
 from metalm.cli.perform import AsJson, comma_separated, perform
 
 commands = typer.Typer(help="Task splits: create, list, show, audit.", no_args_is_help=True)
 Ref = Annotated[str, typer.Argument(metavar="SPLIT", help="Its name, or a unique prefix of name or id.")]
+
+_LISTED = ("name", "meta_train", "meta_validation", "meta_test", "fold", "folds", "created_at")
 
 
 @commands.command()
@@ -45,7 +47,7 @@ def create(
 @commands.command("list")
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists all splits."""
-    perform(context, "splits list", show=print_table, as_json=as_json)
+    perform(context, "splits list", show=table_of(*_LISTED), as_json=as_json)
 
 
 @commands.command()
@@ -57,4 +59,10 @@ def show(context: typer.Context, split: Ref, as_json: AsJson = False) -> None:
 @commands.command()
 def audit(context: typer.Context, split: Ref, as_json: AsJson = False) -> None:
     """Looks for text that stands in two roles, or in a task's support and query; worst first."""
-    perform(context, "splits audit", show=print_table, as_json=as_json, split=split)
+    perform(
+        context,
+        "splits audit",
+        show=table_of("kind", "left", "right", "share", "shared", "example"),
+        as_json=as_json,
+        split=split,
+    )

@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from metalm.cli.budget import Minutes, Steps, Tokens, one_budget
-from metalm.cli.output import print_record, print_stream, print_table
+from metalm.cli.output import print_record, print_stream, table_of
 from metalm.cli.perform import AsJson, absolute, comma_separated, perform
 from metalm.cli.runs import Detach, Ref
 from metalm.config import ALGORITHMS, PRESETS
+
+_EVALUATED = ("name", "task", "method", "support_bytes", "draw", "step", "bits_per_byte", "seen")
 
 
 def add_to(cli: typer.Typer) -> None:
@@ -90,7 +92,7 @@ def evaluate(
     perform(
         context,
         "evaluate",
-        show=print_table,
+        show=table_of(*_EVALUATED),
         as_json=as_json,
         runs=runs,
         split=split,

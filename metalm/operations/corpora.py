@@ -41,7 +41,7 @@ def add(home: Home, _jobs: JobManager, *, paths: Sequence[str], **options: Any) 
                 event = "added" if result.is_new else "known"
                 yield {"event": event, "file": result.name, **_line(result.corpus)}
     if refused:
-        raise CorpusError(f"{len(refused)} of the files were refused, the first was {refused[0]!r}")
+        raise CorpusError(f"files refused: {len(refused)}, the first was {refused[0]!r}")
 
 
 def listing(home: Home, _jobs: JobManager) -> Iterator[Line]:

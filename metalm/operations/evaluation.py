@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,8 @@ def evaluate(
     split: default is each run's own. steps: default is what the run tuned. Asking for meta-test is recorded.
     """
     found = [home.run(run) for run in runs]
-    names = _task_names(home, {home.split(split).id} if split else {run.split_id for run in found})
+    run_names = {run.id: run.name for run in found}
+    task_names = _task_names(home, {home.split(split).id} if split else {run.split_id for run in found})
     listener = Listener()
     job = jobs.evaluate(
         [run.id for run in found],
@@ -57,7 +58,7 @@ def evaluate(
         if said is None:
             yield None
         elif not isinstance(said, Ended):
-            yield _row_line(said, names)
+            yield _row_line(said, run_names, task_names)
         elif said.error is not None:
             raise _as_metalm_error(said.error)
 
@@ -142,10 +143,11 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _row_line(row: Row, names: dict[str, str]) -> Line:
+def _row_line(row: Row, run_names: Mapping[str, str], task_names: Mapping[str, str]) -> Line:
     return {
         "run": row.run_id,
-        "task": names[row.task_id],
+        "name": run_names.get(row.run_id),
+        "task": task_names[row.task_id],
         "role": row.role,
         "track": row.track,
         "method": row.method,

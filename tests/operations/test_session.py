@@ -23,6 +23,7 @@ _DIFFERENT = {
     "parent",
     "file",
     "code_version",
+    "init",
 }
 
 
