@@ -124,7 +124,7 @@ class InnerLoop(Settings):
 
     section = "inner"
     steps: int = setting(5, "adaptation steps on the support set", at_least=0, at_most=1000)
-    lr: float = setting(0.5, "step size of each adaptation step", at_least=0.0, at_most=100.0)
+    lr: float = setting(0.3, "step size of each adaptation step", at_least=0.0, at_most=100.0)
     batch: int = setting(8, "windows in one adaptation step", at_least=1, at_most=4096)
     window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
     clip: float = setting(1.0, "largest gradient norm of an adaptation step (0: no limit)", at_least=0.0)
@@ -232,7 +232,7 @@ class Validation(Settings):
         at_most=1000,
     )
     lr: float = setting(
-        0.5, "step size of those adaptation steps (likewise; else inner.lr)", at_least=0.0, at_most=100.0
+        0.3, "step size of those adaptation steps (likewise; else inner.lr)", at_least=0.0, at_most=100.0
     )
 
 
