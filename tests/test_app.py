@@ -1,5 +1,6 @@
 """The application as a process: it opens the home before any visitor, and leaves it in order."""
 
+import json
 import os
 import signal
 import socket
@@ -114,6 +115,25 @@ def test_a_second_app_on_a_home_says_who_owns_it(app):
     assert second.returncode == 1
     assert f"is owned by process {first.pid} (app" in err
     assert "Traceback" not in err
+
+
+def test_ctrl_c_of_a_follower_leaves_the_run_to_the_app(app, home_dir):
+    app()
+    words = ["train", "--split", SPLIT, "--steps", "1000000"]
+    words += [word for key, value in TINY_FOMAML.items() for word in ("--set", f"{key}={value}")]
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "metalm", "--home", str(home_dir), "--json", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = [json.loads(follower.stdout.readline()) for _ in range(3)]
+    follower.send_signal(signal.SIGINT)
+    _, err = follower.communicate(timeout=60)
+    assert follower.returncode == 130
+    assert err == "stopped following; what 'train' started goes on in the app that owns the home\n"
+    assert status(home_dir, lines[0]["run"]) == "running"
 
 
 def test_pages_and_api_answer_at_the_same_address(app, home_dir):

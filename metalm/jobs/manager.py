@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.5
 
 
 class JobManager:
-    """Runs the jobs of `home`. Every method may be called from any thread; only `close` waits for work.
+    """Runs the jobs of `home`, one manager a home. Any thread may call any method; `close` waits for work.
 
     slots: device names that work side by side (default: all that this machine has).
     threads: torch threads of a worker (default: all cores but one).
@@ -48,12 +48,21 @@ class JobManager:
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
         self._workers = Workers(self, home, slots=slots, threads=threads or threads_beside_the_app())
+        self._sweep()
 
     def start(self) -> None:
-        """Lets the workers begin. What a dead process left running is interrupted; queued jobs go on."""
-        for job in self._home.store.jobs.with_status("running"):
-            self._home.store.jobs.end(job.id, "interrupted")
+        """Lets the workers begin with what is queued."""
         self._workers.start()
+
+    def _sweep(self) -> None:
+        """Mends what a dead process left: jobs that nobody runs any more, and runs that no job will train."""
+        jobs = self._home.store.jobs
+        for job in jobs.with_status("running"):
+            jobs.end(job.id, "interrupted")
+        waiting = {job.payload.get("run") for job in jobs.queue()}
+        for run in self._home.store.runs.with_status("queued"):
+            if run.id not in waiting:
+                self._home.unqueue_run(run.id)
 
     def halt(self) -> None:
         """Asks running work to end with a checkpoint, and lets nothing new begin. Queued jobs stay queued.
@@ -63,11 +72,17 @@ class JobManager:
         self._halting = True
 
     def close(self) -> None:
-        """Halts, and waits until every worker has saved its work and ended."""
+        """Halts, and waits until every worker has saved its work and ended.
+
+        With `only_own`, what this process queued and did not begin is taken back: its user has left.
+        """
         self.halt()
         with self._changed:
             self._changed.notify_all()
         self._workers.join()
+        for job in self.queue():
+            if self._own is not None and job.id in self._own:
+                self.cancel(job.id)
 
     @property
     def is_halting(self) -> bool:

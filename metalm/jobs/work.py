@@ -63,7 +63,9 @@ def train(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> st
 def evaluate(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:
     """Evaluates the runs of the payload; says every row."""
     options = {name: value for name, value in running.job.payload.items() if name not in ("runs", "device")}
-    for row in home.evaluate(running.job.payload["runs"], should_stop=should_stop, **options):
+    rows = home.evaluate(running.job.payload["runs"], should_stop=should_stop, **options)
+    for num_rows, row in enumerate(rows, start=1):
+        home.store.jobs.progress(running.job.id, 0.0, f"{num_rows} scores")
         say(row)
     return "cancelled" if should_stop() else "finished"
 

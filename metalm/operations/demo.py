@@ -24,15 +24,19 @@ _SPLIT = "demo"
 _META_TRAIN = ("cs", "de", "en", "fi", "fr", "hu", "id", "it", "pl", "vi")
 _META_VALIDATION = ("nl", "sl")
 _META_TEST = ("es", "sv")
-_SUPPORT_BYTES = 10_240
+_SUPPORT_BYTES = 2048
+_WATCHED_BYTES = 4096  # of the query, where every step is shown
 _MODEL = {"model.embedding": "48", "model.hidden": "128"}
-_JOINT = {**_MODEL, "budget.amount": "300", "drawing.meta_batch": "8", "validation.every": "100"}
-_FOMAML = {"budget.amount": "60", "validation.every": "20"}
+_JOINT = {**_MODEL, "drawing.meta_batch": "8", "validation.every": "100"}
+_FOMAML = {"validation.every": "20"}
 
 
-def demo(home: Home, jobs: JobManager) -> Iterator[Line | None]:
+def demo(
+    home: Home, jobs: JobManager, *, joint_steps: int = 300, fomaml_steps: int = 60
+) -> Iterator[Line | None]:
     """Lines of all that happens; the last has `event` demo and mean bits per byte over the meta-test tasks.
 
+    joint_steps, fomaml_steps: outer steps of the two runs; fewer are quicker, and show less.
     Running it again trains new runs on the same split. RunStateError when a run is stopped on its way.
     """
     yield from splits.create(
@@ -43,9 +47,11 @@ def demo(home: Home, jobs: JobManager) -> Iterator[Line | None]:
         test=_META_TEST,
         corpora=[*_META_TRAIN, *_META_VALIDATION, *_META_TEST],
     )
-    joint = yield from _trained(home, jobs, algorithm="joint", name="demo joint", settings=_JOINT)
+    settings = {**_JOINT, "budget.amount": str(joint_steps)}
+    joint = yield from _trained(home, jobs, algorithm="joint", name="demo joint", settings=settings)
+    settings = {**_FOMAML, "budget.amount": str(fomaml_steps)}
     fomaml = yield from _trained(
-        home, jobs, algorithm="fomaml", name="demo fomaml", settings=_FOMAML, init=joint
+        home, jobs, algorithm="fomaml", name="demo fomaml", settings=settings, init=joint
     )
     before, after = yield from _evaluated(home, jobs, fomaml)
     yield from _adapted(home, jobs, fomaml)
@@ -90,6 +96,6 @@ def _adapted(home: Home, jobs: JobManager, run_id: str) -> Iterator[Line]:
     text = home.text_of(home.split(_SPLIT).of_role("meta-test")[0])
     support = text.support(_SUPPORT_BYTES)
     assert support is not None, "the demo's texts are longer than its support set"
-    sets = text.read(*support), text.read(*text.query())
+    sets = text.read(*support), text.read(*text.query(_WATCHED_BYTES))
     for live in home.adapt(run_id, *sets, should_stop=lambda: jobs.is_halting):
         yield {"event": "adaptation", "task": text.task.name, **step_line(live)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metalm import units
-from metalm.errors import CorpusError, MetalmError, RunStateError
+from metalm.errors import CorpusError, HomeError, MetalmError, RunStateError, SplitError
 from metalm.jobs.listeners import Ended, Listener
+from metalm.learn.stopping import Stopped
+from metalm.operations.numbers import finite
 
 if TYPE_CHECKING:
     from metalm.evaluate.live import LiveStep
@@ -41,8 +43,12 @@ def evaluate(
     split: default is each run's own. steps: default is what the run tuned. Asking for meta-test is recorded.
     """
     found = [home.run(run) for run in runs]
+    splits = {each.id: each for each in (home.split(split or run.split_id) for run in found)}
+    for each in splits.values():
+        if not each.of_role(role):
+            raise SplitError(f"split {each.name!r} must have a task in {role} to evaluate there, got none")
     run_names = {run.id: run.name for run in found}
-    task_names = _task_names(home, {home.split(split).id} if split else {run.split_id for run in found})
+    task_names = {member.task.id: member.task.name for each in splits.values() for member in each.tasks}
     listener = Listener()
     job = jobs.evaluate(
         [run.id for run in found],
@@ -61,6 +67,9 @@ def evaluate(
             yield _row_line(said, run_names, task_names)
         elif said.error is not None:
             raise _as_metalm_error(said.error)
+        elif said.status == "finished":
+            return
+    raise RunStateError("the evaluation must end to give all its rows, it was cancelled")
 
 
 def adapt(
@@ -78,8 +87,10 @@ def adapt(
     steps, lr: default is what the run tuned on meta-validation.
     """
     texts = _text(support), _text(query)
-    for live in home.adapt(home.run(run).id, *texts, steps=steps, lr=lr, should_stop=lambda: jobs.is_halting):
-        yield step_line(live)
+    options = {"steps": steps, "lr": lr, "should_stop": lambda: jobs.is_halting}
+    with _not_closing("adaptation"):
+        for live in home.adapt(home.run(run).id, *texts, **options):
+            yield step_line(live)
 
 
 def sample(
@@ -105,8 +116,18 @@ def sample(
         should_stop=lambda: jobs.is_halting,
     )
     # Bytes that a model draws need not be UTF-8.
-    text = b"".join(pieces).decode("utf-8", errors="replace")
+    with _not_closing("sampling"):
+        text = b"".join(pieces).decode("utf-8", errors="replace")
     yield {"run": found.id, "name": found.name, "prompt": prompt, "text": text}
+
+
+@contextmanager
+def _not_closing(what: str) -> Iterator[None]:
+    """Says in our own words that the home closes under work of the calling thread."""
+    try:
+        yield
+    except Stopped:
+        raise HomeError(f"the {what} must end before the home closes, it was cut off") from None
 
 
 def _text(path: str) -> bytes:
@@ -131,16 +152,11 @@ def step_line(live: LiveStep) -> Line:
     score = live.score
     return {
         "step": live.step,
-        "nats": _finite(score.nats),
+        "nats": finite(score.nats),
         "tokens": score.tokens,
         "bytes": score.bytes,
-        "bits_per_byte": _finite(units.bits_per_byte(score.nats, score.bytes)),
+        "bits_per_byte": finite(units.bits_per_byte(score.nats, score.bytes)),
     }
-
-
-def _finite(value: float) -> float | None:
-    """A number that JSON knows; None for the infinite loss of weights that diverged."""
-    return value if math.isfinite(value) else None
 
 
 def _row_line(row: Row, run_names: Mapping[str, str], task_names: Mapping[str, str]) -> Line:
@@ -154,17 +170,11 @@ def _row_line(row: Row, run_names: Mapping[str, str], task_names: Mapping[str, s
         "support_bytes": row.support_bytes,
         "draw": row.draw,
         "step": row.adaptation_step,
-        "nats": _finite(row.nats),
+        "nats": finite(row.nats),
         "tokens": row.tokens,
         "bytes": row.bytes,
-        "bits_per_byte": _finite(units.bits_per_byte(row.nats, row.bytes)),
+        "bits_per_byte": finite(units.bits_per_byte(row.nats, row.bytes)),
         "seen": row.seen,
-    }
-
-
-def _task_names(home: Home, split_ids: set[str]) -> dict[str, str]:
-    return {
-        member.task.id: member.task.name for split_id in split_ids for member in home.split(split_id).tasks
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metalm.operations.numbers import finite
+
 if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.jobs.manager import JobManager
@@ -23,7 +25,7 @@ def listing(home: Home, _jobs: JobManager, *, archived: bool = False) -> Iterato
 def show(home: Home, _jobs: JobManager, *, run: str) -> Iterator[Line]:
     """One line: all that is known about a run but its curves."""
     found = home.run(run)
-    parent = home.run(found.parent) if found.parent else None
+    parent = home.parent_of(found)
     yield {
         **run_line(home, found),
         "parent": parent.name if parent else None,
@@ -77,7 +79,7 @@ def run_line(home: Home, run: Run) -> Line:
         "seconds": run.seconds,
         "progress": run.progress,
         "best_step": run.best_step,
-        "best_bits_per_byte": run.best_value,
+        "best_bits_per_byte": finite(run.best_value),
         "tags": list(run.tags),
         "archived": run.archived,
         "created_at": run.created_at.isoformat(),

@@ -14,6 +14,7 @@ from metalm import units
 from metalm.config import ALGORITHMS, PRESETS, RunConfig, run_config
 from metalm.errors import ConfigError, MetalmError, RunStateError
 from metalm.jobs.listeners import Ended, Listener
+from metalm.operations.numbers import finite
 from metalm.operations.runs import run_line
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def command_line(config: RunConfig, split: str, *, name: str = "", init: str = "
     plain = make_config(config.algorithm.name, preset=preset, settings={})
     defaults = {key: value for key, value, *_ in plain.keys()}  # noqa: SIM118 (no dict)
     for key, value, *_ in config.keys():  # noqa: SIM118
-        if value != defaults[key]:
+        # A warm start takes its model over, so that its dropout, the one part that may differ, must be said.
+        if value != defaults[key] or (init and key == "model.dropout"):
             words += ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]
     return shlex.join(words)
 
@@ -158,5 +160,6 @@ def report_line(run_id: str, report: Report) -> Line:
         losses = [loss for loss in losses if loss.adaptation_step == last[loss.task_id]]
         num_bytes = sum(loss.bytes for loss in losses)
         if num_bytes:
-            line[f"{part}_bits_per_byte"] = units.bits_per_byte(sum(loss.nats for loss in losses), num_bytes)
+            bits = units.bits_per_byte(sum(loss.nats for loss in losses), num_bytes)
+            line[f"{part}_bits_per_byte"] = finite(bits)
     return line

@@ -106,11 +106,26 @@ def test_what_is_queued_outlives_the_manager_and_what_ran_is_not_started_again(h
     assert home.run(running.id).status == "stopped"
 
 
-def test_a_job_that_a_dead_process_left_running_is_interrupted(home, jobs, new_run):
-    job = jobs.train(new_run().id)
+def test_what_a_dead_process_left_is_put_in_order(home, new_run):
+    begun, orphan = new_run(), new_run()
+    job = home.store.jobs.add("training", {"run": begun.id, "device": "cpu"}, run_id=begun.id)
     home.store.jobs.start(job.id)
-    jobs.start()
+    JobManager(home).close()
     assert home.store.jobs.get(job.id).status == "interrupted"
+    # Nobody would ever train these two; stopped, they can be resumed.
+    assert {home.run(run.id).status for run in (begun, orphan)} == {"stopped"}
+
+
+def test_what_a_command_did_not_begin_is_taken_back_when_it_ends(home, new_run):
+    command = JobManager(home, slots=("cuda",), threads=1, only_own=True)
+    run = new_run()
+    detached = command.train(new_run().id, detached=True)
+    command.halt()
+    job = command.train(run.id)
+    command.close()
+    assert home.store.jobs.get(job.id).status == "cancelled"
+    assert home.run(run.id).status == "stopped"
+    assert [each.id for each in home.store.jobs.queue()] == [detached.id]
 
 
 def test_a_command_runs_its_own_jobs_and_leaves_others_in_the_queue(home, new_run):
