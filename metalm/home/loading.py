@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A run's weights, ready to use by one thread. inner: how the run adapts, as tuned where it was."""
+    """A run's weights, ready to use by one thread. inner: how the run adapts, as tuned where it was.
+
+    checkpoint_step: the outer step that the weights are of. While a run goes on it is not that of the best
+    so far, whose weights are written when training ends.
+    """
 
     run: Run
     model: GRULM
     weights: Weights
     tokenizer: Tokenizer
     inner: InnerLoop
-
-    @property
-    def checkpoint_step(self) -> int:
-        """The outer step that the weights are of."""
-        return self.run.step if self.run.best_step is None else self.run.best_step
+    checkpoint_step: int
 
 
 class Loading(Trainings):
@@ -44,7 +44,7 @@ class Loading(Trainings):
         from metalm.model.device import pick_device
         from metalm.model.fast_weights import slow_weights
         from metalm.model.gru import new_model
-        from metalm.model.weight_files import load_weights, model_with
+        from metalm.model.weight_files import load_weights, model_with, step_of
 
         run = self.run(ref)
         if not self.weights_path(run.id).exists():
@@ -57,4 +57,14 @@ class Loading(Trainings):
             f"run {run.name!r}",
         ).to(pick_device(device))
         inner = Adaptation.from_json(run.adaptation).inner if run.adaptation else config.adaptation
-        return Loaded(run=run, model=model, weights=slow_weights(model), tokenizer=tokenizer, inner=inner)
+        step = step_of(self.weights_path(run.id))
+        if step is None:
+            step = run.step if run.best_step is None else run.best_step
+        return Loaded(
+            run=run,
+            model=model,
+            weights=slow_weights(model),
+            tokenizer=tokenizer,
+            inner=inner,
+            checkpoint_step=step,
+        )

@@ -200,7 +200,10 @@ class Trainings(Runs):
     def _save_weights(self, run: Run, training: Training) -> None:
         from metalm.model.weight_files import save_weights
 
-        save_weights(self.weights_path(run.id), training.best_weights or training.weights)
+        weights, step = training.best_weights, training.state.best_step
+        if weights is None:
+            weights, step = training.weights, training.state.step
+        save_weights(self.weights_path(run.id), weights, step=step)
 
     def _tune(self, run: Run, training: Training, run_log: RunLog, should_stop: ShouldStop) -> bool:
         """Finds how the run adapts; false when it was stopped on the way."""

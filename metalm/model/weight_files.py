@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from metalm.errors import BundleError, ConfigError
@@ -15,13 +15,16 @@ from metalm.model.gru import GRULM
 _TABLE, _OUTPUT = "embedding.weight", "linear.weight"
 
 
-def save_weights(path: Path, weights: Weights) -> None:
-    """Write `weights` to `path`, all or nothing. A tied table is written twice, as in the article's class."""
+def save_weights(path: Path, weights: Weights, *, step: int | None = None) -> None:
+    """Write `weights` to `path`, all or nothing. A tied table is written twice, as in the article's class.
+
+    step: the outer step that they are of, kept in the file's header.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     if _OUTPUT not in tensors:
         tensors[_OUTPUT] = tensors[_TABLE].clone()
     temporary = path.with_name(path.name + ".new")
-    save_file(tensors, temporary)
+    save_file(tensors, temporary, metadata=None if step is None else {"step": str(step)})
     os.replace(temporary, path)
 
 
@@ -30,6 +33,16 @@ def load_weights(path: Path) -> Weights:
     try:
         return load_file(path)
     except SafetensorError as error:
+        raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
+
+
+def step_of(path: Path) -> int | None:
+    """The outer step that the weights of a file are of, None where it does not say. Raises BundleError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            step = (file.metadata() or {}).get("step")
+            return None if step is None else int(step)
+    except (SafetensorError, ValueError) as error:
         raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
 
 

@@ -145,3 +145,11 @@ def test_samples_follow_from_their_seed_and_their_weights(home, run):
     assert sample(seed=1) != sample(seed=2)
     *_, last = home.adapt(run.id, TEXT, TEXT[:100], steps=2)
     assert sample(support=TEXT, steps=2) == sample(support=TEXT, weights=last.weights)
+
+
+def test_scores_of_a_run_under_way_belong_to_the_step_of_the_weights_that_made_them(home, run):
+    before = home.load(run.id).checkpoint_step
+    # What an extension has told the store by now; the weights of that step are in its memory alone.
+    home.store.runs.set_best(run.id, before + 100, 0.1)
+    assert home.load(run.id).checkpoint_step == before
+    assert {row.checkpoint_step for row in home.evaluate([run.id], support=(0,))} == {before}
