@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from metalm.config import InnerLoop
 from metalm.home.evaluating import Evaluating
+from metalm.home.lineage import met
 from metalm.learn.stopping import ShouldStop, never
 from metalm.store.adaptations import AdaptationRecord, AdaptationStep, Sample
+from metalm.text.tasks import Task
 
 if TYPE_CHECKING:
     from metalm.evaluate.live import LiveStep
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 class Live(Evaluating):
     """The part of a home that shows adaptation as it happens."""
+
+    def has_seen(self, ref: str, task: Task) -> bool:
+        """Whether a run or an ancestor was trained on a byte of a task's text. Raises NotFoundError."""
+        return bool(met([task], self.hash_of, self.run(ref).seen))
 
     def adapt(
         self,

@@ -104,10 +104,24 @@ def test_a_sample_text_says_which_role_it_has(page, told):
     app = page("adapt", runs="good")
     assert not app.exception
     options = app.selectbox[0].options
-    assert options[0].startswith("birds (meta-test")
+    assert options[0].startswith("clocks (meta-validation")
+    assert options[1].startswith("birds (meta-test")
     train = next(option for option in options if "meta-train" in option)
     app.selectbox[0].set_value(train).run()
-    assert "The run was trained on this text" in told(app)
+    assert "good learned from this text" in told(app)
+
+
+def test_adapting_to_a_meta_test_task_is_an_opening_and_said(finished, home, split, page, told):
+    app = page("adapt", runs="good")
+    tested = next(option for option in app.selectbox[0].options if "meta-test" in option)
+    press(app)
+    assert home.openings(split.name) == 0
+    app = page("adapt", runs="good", sample=tested, demo=[])
+    assert "adapting to it opens meta-test" in told(app)
+    assert "opened 0 times" in told(app)
+    assert not press(app).exception
+    assert home.openings(split.name) == 1
+    assert home.store.adaptations.all()[0].run == finished.id
 
 
 def test_a_run_that_cannot_adapt_says_why_and_nothing_is_saved(finished, home, page, told):
