@@ -42,6 +42,7 @@ endif
 
 # The stamps make a second call instant; a changed requirements file installs again.
 $(VENV)/.installed: requirements.txt
+	@echo "Setting up $(VENV) with what requirements.txt names: a few minutes, once"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
 	touch $@
