@@ -74,7 +74,11 @@ def _without_token(request: Request) -> Response | None:
     """The refusal of somebody who cannot read the home's owner.json; else None."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     expected = service.current().token
-    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), expected.encode()):
+    if (
+        not expected
+        or scheme.lower() != "bearer"
+        or not hmac.compare_digest(token.encode(), expected.encode())
+    ):
         return _error(401, "no valid token; it stands in the home's owner.json")
     return None
 

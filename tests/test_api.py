@@ -1,5 +1,6 @@
 """Who is answered by the local API, and what a call gives."""
 
+import dataclasses
 import json
 
 import httpx
@@ -9,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from metalm import api
+from metalm.jobs import service
 
 
 @pytest.fixture
@@ -44,6 +46,14 @@ def test_without_the_token_nothing_is_answered(ask, token):
     answer = ask("corpora list", token=token)
     assert answer.status_code == 401
     assert "alpha" not in answer.text
+
+
+def test_a_service_without_a_token_answers_nobody(app):
+    service.use(dataclasses.replace(app, token=""))
+    client = TestClient(Starlette(routes=api.routes()), base_url="http://localhost", client=("127.0.0.1", 5))
+    for header in ("Bearer ", "Bearer", ""):
+        answer = client.post("/api/call/corpora list", headers={"authorization": header}, json={})
+        assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(

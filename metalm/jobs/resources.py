@@ -46,12 +46,7 @@ class ResourceMeter:
             "cpu_percent": self._process.cpu_percent(),
             "memory_bytes": float(self._process.memory_info().rss),
         }
-        if self._gpu is not None:
-            import pynvml
-
-            values["gpu_percent"] = float(pynvml.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
-            values["gpu_memory_bytes"] = float(pynvml.nvmlDeviceGetMemoryInfo(self._gpu).used)
-        return values
+        return values | _gpu_use(self._gpu)
 
 
 def _first_gpu() -> object | None:
@@ -63,3 +58,22 @@ def _first_gpu() -> object | None:
         return pynvml.nvmlDeviceGetHandleByIndex(0)
     except pynvml.NVMLError:
         return None
+
+
+def _gpu_use(gpu: object | None) -> dict[str, float]:
+    """What the driver tells of the GPU; a part of a shared one has memory but no utilisation."""
+    if gpu is None:
+        return {}
+    import pynvml
+
+    readings = {
+        "gpu_percent": lambda: pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+        "gpu_memory_bytes": lambda: pynvml.nvmlDeviceGetMemoryInfo(gpu).used,
+    }
+    values = {}
+    for name, read in readings.items():
+        try:
+            values[name] = float(read())
+        except pynvml.NVMLError:
+            continue
+    return values

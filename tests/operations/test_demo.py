@@ -1,4 +1,4 @@
-"""The main job in one command, with few steps: it runs to its end, twice in one home, and adaptation helps."""
+"""The main job in one command, with few steps: it ends, twice in one home, and adaptation helps."""
 
 import pytest
 

@@ -53,6 +53,9 @@ def test_the_command_line_of_a_config_gives_that_config(algorithm, preset, setti
     given = dict(options)
     assert (given["--split"], given["--name"], given["--init"]) == ("my split", "a run", "abc")
     pairs = dict(value.split("=", 1) for option, value in options if option == "--set")
-    again = make_config(given["--algorithm"], preset=given.get("--preset"), settings=pairs)
+    [unit] = {"--steps", "--tokens", "--minutes"} & set(given)
+    assert not any(key.startswith("budget.") for key in pairs)
+    budget = {"budget.unit": unit[2:], "budget.amount": given[unit]}
+    again = make_config(given["--algorithm"], preset=given.get("--preset"), settings={**pairs, **budget})
     assert again == config
     assert isinstance(again, RunConfig)
