@@ -13,7 +13,14 @@ class ConfigError(MetalmError, ValueError):
 
 
 class CorpusError(MetalmError):
-    """A file cannot become a corpus: empty, binary, undecodable, too small, too large, no such column."""
+    """A file cannot become a corpus: empty, binary, undecodable, too small, too large, no such column.
+
+    `file` is its name, as the user knows it, where it is one of a folder or an archive.
+    """
+
+    def __init__(self, message: str, *, file: str = "") -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class SplitError(MetalmError):

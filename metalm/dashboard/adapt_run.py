@@ -10,7 +10,7 @@ import streamlit as st
 from metalm import units
 from metalm.dashboard import state, wording
 from metalm.dashboard.adapt_record import plain
-from metalm.dashboard.adapt_text import CutText
+from metalm.dashboard.adapt_text import CutText, opened
 from metalm.errors import MetalmError
 from metalm.evaluate.live import LiveStep
 from metalm.evaluate.sampling import as_text
@@ -49,6 +49,8 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
     with st.status(label, expanded=True):
         # Any click ends this script run at its next step; this button says so.
         st.button("Stop", help="what is not done yet is not saved")
+        for run, split in opened(text.task, runs) if text.task else ():
+            state.home().open_meta_test(split.id, run.id)
         saved = [record for run in runs if (record := _adapt(run, text, demo))]
     if saved:
         state.choose("demo", saved)

@@ -11,8 +11,8 @@ from metalm.dashboard import state, wording
 from metalm.errors import MetalmError
 from metalm.evaluate.live import MIN_PASTE_BYTES, QUERY_SHARE, cut_paste
 from metalm.store.runs import Run
-from metalm.text.splits import SplitTask
-from metalm.text.tasks import TaskText
+from metalm.text.splits import Split, SplitTask
+from metalm.text.tasks import Task, TaskText
 
 MAX_BYTES = 16_000  # of a text: what a demo adapts to in seconds, and a page shows at a glance
 _SAMPLE_BYTES = 3_000
@@ -22,17 +22,19 @@ _SOURCES = ["Sample", "Paste", "Upload"]
 
 @dataclass(frozen=True)
 class CutText:
-    """A named text in two parts that share nothing, in UTF-8."""
+    """A named text in two parts that share nothing, in UTF-8. task: the task whose text it is, if any."""
 
     name: str
     support: bytes
     query: bytes
+    task: Task | None = None
 
 
 def choose(runs: Sequence[Run]) -> CutText | None:
     """The text and its cut, shown; None, with the reason, as long as there is none that can be cut."""
     source = state.switch("Text from", _SOURCES, "source")
-    name, text = {"Sample": _sample, "Paste": _paste, "Upload": _upload}[source](runs)
+    task = _task(runs) if source == "Sample" else None
+    name, text = _sample(task, runs) if task else {"Paste": _paste, "Upload": _upload}[source]()
     if not text:
         return None
     text, dropped = _shortened(text)
@@ -52,10 +54,17 @@ def choose(runs: Sequence[Run]) -> CutText | None:
         st.warning(str(error))
         return None
     _show_cut(support, query, dropped)
-    return CutText(name, support, query)
+    return CutText(name, support, query, task)
 
 
-def _paste(_runs: Sequence[Run]) -> tuple[str, str]:
+def opened(task: Task, runs: Sequence[Run]) -> list[tuple[Run, Split]]:
+    """Which run opens which meta-test when all adapt to `task`: those of their splits that judge on it."""
+    splits = {run.split_id: state.home().split(run.split_id) for run in runs}
+    tested = [split for split in splits.values() if task.id in {one.id for one in split.of_role("meta-test")}]
+    return [(run, split) for run in runs for split in tested]
+
+
+def _paste() -> tuple[str, str]:
     text = st.text_area(
         "Text",
         key="adapt.pasted",
@@ -67,7 +76,7 @@ def _paste(_runs: Sequence[Run]) -> tuple[str, str]:
     return " ".join(text.split()[:5]) or "pasted text", text
 
 
-def _upload(_runs: Sequence[Run]) -> tuple[str, str]:
+def _upload() -> tuple[str, str]:
     file = st.file_uploader("A text file, UTF-8", type=["txt", "md", "csv", "py", "html"], max_upload_size=5)
     if file is None:
         return "", ""
@@ -78,39 +87,54 @@ def _upload(_runs: Sequence[Run]) -> tuple[str, str]:
         return "", ""
 
 
-def _sample(runs: Sequence[Run]) -> tuple[str, str]:
-    """A piece of a task of the first run's split, unseen ones first."""
-    languages = {corpus.id: corpus.language for corpus in state.home().corpora()}
-    tasks = state.home().split(runs[0].split_id).tasks
-    members = {_told(member, languages): member for member in _by_novelty(tasks)}
-    chosen = state.select("Sample text", list(members), "sample")
-    member = members[chosen]
+def _task(runs: Sequence[Run]) -> Task:
+    """A task of the first run's split, those of meta-validation first: a look at meta-test is counted."""
+    languages = _languages()
+    members = state.home().split(runs[0].split_id).tasks
+    tasks = {_told(member, languages): member.task for member in _in_order(members)}
+    task = tasks[state.select("Sample text", list(tasks), "sample")]
+    for split in dict.fromkeys(split.name for _, split in opened(task, runs)):
+        times = wording.things(state.home().openings(split), "time")
+        st.caption(
+            f":orange[A meta-test task of the split {split}: adapting to it opens meta-test, which is "
+            f"recorded. So far it was opened {times}.]"
+        )
+    return task
+
+
+def _sample(task: Task, runs: Sequence[Run]) -> tuple[str, str]:
+    """The task's name, and a piece of its text."""
     try:
-        text = state.home().text_of(member.task)
+        text = state.home().text_of(task)
     except MetalmError as error:
         st.warning(str(error))
         return "", ""
-    if member.role == "meta-train":
-        st.caption(":orange[The run was trained on this text: what adaptation brings here proves nothing.]")
-    return _named(member, languages), _tail(text)
+    if trained := [run.name for run in runs if state.home().has_seen(run.id, task)]:
+        names = ", ".join(trained)
+        st.caption(f":orange[{names} learned from this text: what adaptation brings here proves nothing.]")
+    return _named(task, _languages()), _tail(text)
 
 
-def _by_novelty(members: Sequence[SplitTask]) -> list[SplitTask]:
-    order = ["meta-test", "meta-validation", "meta-train"]
+def _languages() -> dict[str, str]:
+    return {corpus.id: corpus.language for corpus in state.home().corpora()}
+
+
+def _in_order(members: Sequence[SplitTask]) -> list[SplitTask]:
+    order = ["meta-validation", "meta-test", "meta-train"]
     return sorted(
         members, key=lambda member: (order.index(member.role), member.near is not False, member.task.name)
     )
 
 
-def _named(member: SplitTask, languages: Mapping[str, str]) -> str:
+def _named(task: Task, languages: Mapping[str, str]) -> str:
     """The task's name, with its language where the name does not say it."""
-    name, language = member.task.name, languages.get(member.task.corpus_id, "")
+    name, language = task.name, languages.get(task.corpus_id, "")
     return f"{name} · {language}" if language and language != name else name
 
 
 def _told(member: SplitTask, languages: Mapping[str, str]) -> str:
     distance = {True: ", near", False: ", far"}.get(member.near, "")
-    return f"{_named(member, languages)} ({member.role}{distance})"
+    return f"{_named(member.task, languages)} ({member.role}{distance})"
 
 
 def _tail(text: TaskText) -> str:

@@ -18,7 +18,8 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
 
     Without a run that is `fit` the page says so and ends here, and so it does until one is chosen.
     """
-    runs = {run.name: run for run in state.home().runs() if fit(run)}
+    known = state.home().runs()
+    runs = {run.name: run for run in known if fit(run)}
     if not runs:
         empty.nothing(
             "No run to look at yet.",
@@ -31,6 +32,7 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
         "Runs",
         list(runs),
         "runs",
+        elsewhere=[run.name for run in known],
         max_selections=most,
         placeholder="Choose one or more runs",
         format_func=lambda name: _told(runs[name]),

@@ -13,6 +13,11 @@ from metalm.dashboard.components.chart import chart
 from metalm.text.corpora import Corpus
 from metalm.text.statistics import Statistics
 
+_HELP = {
+    "family": "A meta-test task of a family, or script, that meta-train has too is near, else far.",
+    "script": "Told from the letters of the text when it was added.",
+}
+
 
 def show(corpus: Corpus) -> None:
     """The entry of `corpus` below the table."""
@@ -21,8 +26,8 @@ def show(corpus: Corpus) -> None:
     language = f" :gray[· {corpus.language}]" if corpus.language else ""
     title.subheader(f"{corpus.name}{language}", anchor=False)
     with actions.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Rename", icon=":material/edit:"):
-            _rename(corpus)
+        if st.button("Edit", icon=":material/edit:", help="name, language, family, script, licence, source"):
+            _edit(corpus)
         if st.button("Delete", icon=":material/delete:"):
             _delete(corpus)
     _provenance(corpus)
@@ -55,7 +60,10 @@ def _figures(corpus: Corpus, statistics: Statistics) -> None:
     for column, (label, (value, help)) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value, help=help, border=True)
     scripts = " · ".join(f"{name} {share:.1%}" for name, share in list(statistics.scripts.items())[:6])
-    st.caption(f"Scripts: {scripts}")
+    told = [f"Scripts: {scripts}"] if scripts else []
+    if statistics.xz_bytes < statistics.bytes:
+        told.append(f"xz measured on the first {wording.size(statistics.xz_bytes)}")
+    st.caption(" · ".join(told))
 
 
 def _xz_help(statistics: Statistics) -> str:
@@ -108,21 +116,34 @@ def _preview(statistics: Statistics) -> None:
         column.code(piece, language=None, wrap_lines=True, height=360)
 
 
-@st.dialog("Rename corpus")
-def _rename(corpus: Corpus) -> None:
-    with st.form("rename corpus", border=False):
-        st.text_input("New name", corpus.name, key="corpus.name")
+@st.dialog("Edit corpus")
+def _edit(corpus: Corpus) -> None:
+    with st.form("edit corpus", border=False):
+        st.text_input("Name", corpus.name, key="corpus.name")
+        facts = {
+            "language": corpus.language,
+            "family": corpus.groups.get("family", ""),
+            "script": corpus.groups.get("script", ""),
+            "licence": corpus.licence,
+            "source": corpus.source,
+        }
+        for key, value in facts.items():
+            st.text_input(key.capitalize(), value, key=f"corpus.{key}", help=_HELP.get(key))
+        st.caption("Splits that are frozen already keep the family and script that they were frozen with.")
         # The callback does the work, so that closing the dialog shows the page as it is afterwards.
-        if st.form_submit_button("Save name", type="primary", on_click=_rename_now, args=(corpus,)):
+        if st.form_submit_button("Save", type="primary", on_click=_edit_now, args=(corpus, list(facts))):
             st.rerun()
 
 
-def _rename_now(corpus: Corpus) -> None:
+def _edit_now(corpus: Corpus, keys: list[str]) -> None:
     name = state.entered("corpus.name").strip()
+    facts = {key: state.entered(f"corpus.{key}") for key in keys}
 
     def action() -> str:
-        state.home().rename_corpus(corpus.id, name)
-        return f"{corpus.name} is now {name}."
+        if name != corpus.name:
+            state.home().rename_corpus(corpus.id, name)
+        state.home().note_corpus(corpus.id, **facts)
+        return f"{name} is saved."
 
     state.attempt(action, corpus=name)
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from metalm.dashboard import state, wording
 from metalm.errors import MetalmError
 from metalm.home import Added
-from metalm.text.readers import SUFFIXES, TABLES, columns
+from metalm.text.encodings import ENCODINGS
+from metalm.text.readers import SUFFIXES, TABLES, columns, total_bytes
 
 _STAGE = "upload.stage"
 _ROUND = "upload.round"
 _RESULTS = "upload.results"
-_ENCODINGS = [
-    "auto",
-    "utf-8",
-    "utf-16",
-    "cp1252",
-    "iso-8859-1",
-    "iso-8859-2",
-    "cp1251",
-    "koi8-r",
-    "gb18030",
-    "shift_jis",
-    "euc-kr",
-]
 _NO_COLUMN = "–"
 
 
@@ -96,7 +86,7 @@ def _options_and_add(staged: list[Staged]) -> None:
     left, middle, right = st.columns(3)
     encoding = left.selectbox(
         "Encoding",
-        _ENCODINGS,
+        ENCODINGS,
         key="upload.encoding",
         accept_new_options=True,
         help="auto detects it for each file",
@@ -143,10 +133,13 @@ def _add(staged: list[Staged], **options: str) -> None:
     bar = st.progress(0.0)
     results = []
     for i, item in enumerate(staged):
-        bar.progress(i / len(staged), text=f"Reading {item.name} ({i + 1} of {len(staged)})")
         try:
             added = state.home().add_corpus(
-                item.path, text_column=item.text_column, group_column=item.group_column, **options
+                item.path,
+                text_column=item.text_column,
+                group_column=item.group_column,
+                on_read=_progress(bar, item, f"{i + 1} of {len(staged)}"),
+                **options,
             )
         except MetalmError as error:
             results.append({"file": item.name, "result": "not added", "what": str(error)})
@@ -155,6 +148,21 @@ def _add(staged: list[Staged], **options: str) -> None:
     bar.empty()
     _clear(results)
     st.rerun()
+
+
+def _progress(bar: DeltaGenerator, item: Staged, place: str) -> Callable[[int], None]:
+    """Moves the bar with the bytes read of a file, an archive or a folder. Raises CorpusError."""
+    total = max(1, total_bytes(item.path, item.name))
+    done = 0
+
+    def on_read(num_bytes: int) -> None:
+        nonlocal done
+        done += num_bytes
+        told = f"Reading {item.name} ({place}): {wording.size(done)} of {wording.size(total)}"
+        bar.progress(min(1.0, done / total), text=told)
+
+    on_read(0)
+    return on_read
 
 
 def _result(added: Added) -> dict[str, str]:

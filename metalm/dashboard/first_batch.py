@@ -16,7 +16,8 @@ _SHOWN = 3  # windows a set; the rest looks alike
 def show(split: str, config: RunConfig) -> None:
     """The first meta-batch of `config` on `split`, one card a task."""
     st.markdown("##### The first meta-batch, as the model will read it")
-    if config.tokenizer.kind == "bpe" and not state.flag("Learn the tokenizer now and show it", "batch"):
+    is_learned = config.tokenizer.kind == "bpe" and config.init is None
+    if is_learned and not state.flag("Learn the tokenizer now and show it", "batch"):
         st.caption("Its tokens are learned from all meta-train texts, which can take a minute.")
         return
     try:
@@ -52,7 +53,11 @@ def _visits(
 
     config = run_config(config_json)
     texts = state.home().texts(split, "meta-train")
-    tokenizer = fit(config.tokenizer, texts)
+    # A warm start reads with its parent's tokenizer, which knows what the parent's texts taught it.
+    if config.init:
+        tokenizer = state.home().store.tokenizers.get(state.home().run(config.init).tokenizer)
+    else:
+        tokenizer = fit(config.tokenizer, texts)
     batches = MetaBatches(config, texts, tokenizer, state.home().path / "tokens")
     return [
         {"task": visit.name, "parts": [_part(name, ids, tokenizer) for name, ids in _sets(visit)]}

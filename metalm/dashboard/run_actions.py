@@ -86,9 +86,15 @@ def _each(runs: list[Run], action: Callable[[str], object], done: str) -> None:
 def _prepare_clone(run: Run) -> None:
     """Make the Train page show the run's settings."""
     config = run_config(run.config)
-    parent = state.home().run(run.parent).name if run.parent else None
-    split = state.home().split(run.split_id).name
-    chosen = {**train_settings.choices_of(config), "init": parent, "split": split, "view": None}
+    parent = state.home().parent_of(run)
+    if run.parent and parent is None:
+        state.notice(f"The run that {run.name} started from is not in this home.", "error")
+    chosen = {
+        **train_settings.choices_of(config),
+        "init": parent.name if parent else None,
+        "split": state.home().split(run.split_id).name,
+        "view": None,
+    }
     state.choose_all(chosen)
 
 

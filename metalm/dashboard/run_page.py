@@ -75,10 +75,12 @@ def _settings(run: Run) -> None:
     if run.adaptation:
         _adaptation(run.adaptation)
     st.markdown("**The same on the command line**")
-    parent = state.home().run(run.parent).name if run.parent else ""
+    parent = state.home().parent_of(run)
+    if run.parent and parent is None:
+        st.caption(f"It started from run {run.parent}, which is not in this home: import it first.")
     plain = dataclasses.replace(config, init=None)
-    line = command_line(plain, _split_name(run), init=parent).replace(" --", " \\\n  --")
-    st.code(line, language="bash", wrap_lines=True)
+    line = command_line(plain, _split_name(run), init=parent.name if parent else run.parent or "")
+    st.code(line.replace(" --", " \\\n  --"), language="bash", wrap_lines=True)
 
 
 def _adaptation(adaptation: dict) -> None:

@@ -29,7 +29,7 @@ def chosen_tasks(corpora: list[Corpus]) -> list[Task]:
         by = state.select("Cut into tasks", list(_CUTS), "by", format_func=_CUTS.get)
     chosen = [c for c in offered if not names or c.name in names]
     kilobytes = _chunk_size() if by == "chunks" else 0
-    tasks = state.tasks(tuple(c.id for c in chosen), by, kilobytes * 1000)
+    tasks = state.tasks(chosen, by, kilobytes * 1000)
     short = [task.name for task in tasks if not task.is_long_enough]
     if short:
         st.caption(

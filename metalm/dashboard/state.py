@@ -16,6 +16,7 @@ from metalm.errors import MetalmError
 from metalm.home import Home
 from metalm.jobs import service
 from metalm.jobs.manager import JobManager
+from metalm.text.corpora import Corpus
 from metalm.text.tasks import Task
 
 _MEMORY = "chosen."
@@ -33,15 +34,17 @@ def jobs() -> JobManager:
     return service.current().jobs
 
 
-def tasks(corpus_ids: tuple[str, ...], by: str, chunk_bytes: int) -> list[Task]:
+def tasks(corpora: Sequence[Corpus], by: str, chunk_bytes: int) -> list[Task]:
     """The tasks that corpora give, cut as asked; remembered, because chunks are looked up in the texts."""
-    return _tasks(str(home().path), corpus_ids, by, chunk_bytes)
+    noted = tuple((corpus.name, *sorted(corpus.groups.items())) for corpus in corpora)
+    return _tasks(str(home().path), tuple(corpus.id for corpus in corpora), noted, by, chunk_bytes)
 
 
 @st.cache_data(max_entries=50, show_spinner="Cutting texts into tasks …")
 def _tasks(
-    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes,
     corpus_ids: tuple[str, ...],
+    noted: tuple,  # noqa: ARG001 - nor outlive the names and groups that tasks take from their corpora
     by: str,
     chunk_bytes: int,
 ) -> list[Task]:
@@ -113,13 +116,20 @@ def _one_of(
     return widget(label, options, key=key, on_change=_adopt, args=(name,), **kwargs)
 
 
-def select_many(label: str, options: Sequence[str], name: str, **kwargs: Any) -> list[str]:
-    """A multiple choice that stands in the URL."""
-    key = _WIDGET + name
-    st.session_state[key] = [value for value in choices(name) if value in options]
-    values = st.multiselect(label, list(options), key=key, on_change=_adopt, args=(name,), **kwargs)
-    choose(name, values)
-    return values
+def select_many(
+    label: str, options: Sequence[str], name: str, *, elsewhere: Iterable[str] = (), **kwargs: Any
+) -> list[str]:
+    """A multiple choice that stands in the URL.
+
+    elsewhere: what other pages offer under the same name; chosen there, it stays chosen there. So do options
+    past `max_selections`, until the choice is changed here.
+    """
+    key, chosen = _WIDGET + name, choices(name)
+    kept = [value for value in chosen if value in set(elsewhere) - set(options)]
+    shown = [value for value in chosen if value in options]
+    st.session_state[key] = shown[: kwargs.get("max_selections")]
+    choose(name, [value for value in chosen if value in (*shown, *kept)])
+    return st.multiselect(label, list(options), key=key, on_change=_adopt, args=(name, kept), **kwargs)
 
 
 def text(label: str, name: str, **kwargs: Any) -> str:
@@ -145,11 +155,11 @@ def publish(name: str, value: str | None, default: str | None) -> None:
     choose(name, None if value == default else value)
 
 
-def _adopt(name: str) -> None:
+def _adopt(name: str, kept: Sequence[str] = ()) -> None:
     value = st.session_state[_WIDGET + name]
     if isinstance(value, bool):
         value = "yes" if value else None
-    choose(name, value)
+    choose(name, [*value, *kept] if kept else value)
 
 
 def entered(key: str) -> Any:

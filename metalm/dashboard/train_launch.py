@@ -54,7 +54,7 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
     columns = st.columns(4)
     with columns[0]:
         told = "Which tasks are learned from, chosen by and judged on."
-        split = state.select("Split", splits, "split", pinned=True, help=told)
+        split = state.select("Split", splits, "split", index=_usual(splits), pinned=True, help=told)
         _roles(split)
     with columns[1]:
         algorithm = state.select(
@@ -78,6 +78,14 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
         layers = wording.things(model.layers, "layer")
         st.caption(f"{of}embedding {model.embedding}, hidden {model.hidden}, {layers}")
     return split, base, parent
+
+
+def _usual(splits: list[str]) -> int:
+    """Where the split stands that is offered first: that of the newest run, else the shipped languages."""
+    known = {split.id: split.name for split in state.home().splits()}
+    used = (known.get(run.split_id) for run in state.home().runs())
+    name = next((name for name in used if name), "languages")
+    return splits.index(name) if name in splits else 0
 
 
 def _roles(split: str) -> None:

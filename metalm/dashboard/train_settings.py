@@ -21,7 +21,7 @@ _GROUPS = {
     "tokenizer": "Tokenizer",
 }
 # Set beside the split and the algorithm, not among the details.
-ESSENTIAL = ("budget.unit", "budget.amount", "seed", "device")
+ESSENTIAL = {"budget.amount": "Budget", "budget.unit": "Unit", "seed": "Seed", "device": "Device"}
 _COLUMNS = 3
 
 
@@ -85,9 +85,11 @@ def every_key() -> set[str]:
 def essentials(base: RunConfig) -> None:
     """Budget, seed and device, side by side."""
     settings = {key: (default, f, kind) for key, default, f, kind in every_setting(base)}
-    for column, key in zip(st.columns(4, vertical_alignment="bottom"), ESSENTIAL, strict=True):
+    columns = st.columns(len(ESSENTIAL), vertical_alignment="bottom")
+    for column, (key, label) in zip(columns, ESSENTIAL.items(), strict=True):
+        default, f, kind = settings[key]
         with column:
-            setting(key, *settings[key])
+            setting(key, default, f, kind, label, help=f.metadata["help"])
 
 
 def details(base: RunConfig) -> None:
@@ -102,19 +104,18 @@ def details(base: RunConfig) -> None:
         for begin in range(0, len(sections[section]), _COLUMNS):
             row = sections[section][begin : begin + _COLUMNS]
             for column, item in zip(st.columns(_COLUMNS, vertical_alignment="bottom"), row, strict=False):
+                key, f = item[0], item[2]
+                name = key.partition(".")[2].replace("_", " ")
                 with column:
-                    setting(*item)
+                    setting(*item, f"**{name}** · :gray[{f.metadata['help']}]")
 
 
-def setting(key: str, default: Any, f: Any, kind: Any) -> None:
-    """One setting as the widget that fits its type; a change goes into the URL."""
-    # A section's heading stands above its settings, but not above the essential ones.
-    name = key.replace(".", " ") if key in ESSENTIAL else key.partition(".")[2]
-    label = f"**{name.replace('_', ' ')}** · :gray[{f.metadata['help']}]"
+def setting(key: str, default: Any, f: Any, kind: Any, label: str, help: str | None = None) -> None:
+    """One setting as the widget that fits its type; a change goes into the URL. help: a tooltip."""
     typed = state.choice(key)
     widget_key = f"setting.{key}"
     st.session_state[widget_key] = default if typed is None else _parsed(typed, kind)
-    kwargs = {"key": widget_key, "on_change": _adopt, "args": (key, default)}
+    kwargs = {"key": widget_key, "help": help, "on_change": _adopt, "args": (key, default)}
     if kind is bool:
         st.toggle(label, **kwargs)
     elif kind in (int, float):

@@ -64,6 +64,10 @@ class Splits(Texts):
         """How often meta-test of a split was opened."""
         return self.store.splits.openings(self.split(ref).id)
 
+    def open_meta_test(self, ref: str, run_id: str) -> None:
+        """Records that somebody looks at a run on a meta-test task of a split: it is counted for ever."""
+        self.store.splits.record_opening(self.split(ref).id, run_id)
+
     def audit(self, ref: str) -> Audit:
         """The leakage audit of a split: seconds the first time, kept while the home is open."""
         split = self.split(ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from metalm.errors import CorpusError
 from metalm.home.place import Place, resolve
 from metalm.text.corpora import Corpus, corpus_path
 from metalm.text.ingest import ingest
+from metalm.text.scripts import main_script
 from metalm.text.splits import freeze
 from metalm.text.statistics import Statistics, describe
 from metalm.text.tasks import tasks_of
+
+SCRIPT_BYTES = 1 << 18  # of a new text's beginning: enough to tell the script that it is written in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +45,24 @@ class Texts(Place):
         licence: str = "",
         source: str = "",
         groups: Mapping[str, str] | None = None,
+        on_read: Callable[[int], None] = lambda _: None,
     ) -> list[Added]:
         """A corpus of every file at a path (a file, a .zip, a folder), or why it is none, file by file.
 
-        The options of reading are those of `metalm.text.ingest`; the rest is noted with each new corpus.
+        The options of reading are those of `metalm.text.ingest`; the rest is noted with each new corpus. Its
+        group "script" is told from its letters, unless `groups` has one: it makes tasks near or far.
         Raises CorpusError when it is a single file and unfit, or when nothing can be read at all.
         """
-        noted = {"language": language, "licence": licence, "source": source, "groups": dict(groups or {})}
+        noted = {"language": language, "licence": licence, "source": source}
         options = {"encoding": encoding, "text_column": text_column, "group_column": group_column}
         results = []
-        for found in ingest(Path(path), self.corpora_dir, name=name, **options):
+        for found in ingest(Path(path), self.corpora_dir, name=name, on_read=on_read, **options):
             if isinstance(found, CorpusError):
-                results.append(Added(name=name or Path(path).name, error=found))
+                results.append(Added(name=found.file or name or Path(path).name, error=found))
                 continue
             known = {corpus.id for corpus in self.store.corpora.all()}
-            [corpus] = self.store.corpora.add(replace(found.corpus, **noted))
+            kinds = {**_script(found.path), **(groups or {})}
+            [corpus] = self.store.corpora.add(replace(found.corpus, **noted, groups=kinds))
             results.append(Added(name=found.file, corpus=corpus, is_new=corpus.id not in known))
         return results
 
@@ -79,6 +85,17 @@ class Texts(Place):
         if not name.strip():
             raise CorpusError(f"the name of a corpus must not be empty, got {name!r}")
         self.store.corpora.rename(corpus.id, name.strip())
+        return self.store.corpora.get(corpus.id)
+
+    def note_corpus(self, ref: str, *, language: str, licence: str, source: str, **groups: str) -> Corpus:
+        """Notes what is known about a corpus; `groups`, its family and script say, are set, or removed by "".
+
+        Splits that are frozen keep the groups, and so the near and far marks, that they were frozen with.
+        """
+        corpus = self.corpus(ref)
+        kept = {key: value.strip() for key, value in {**corpus.groups, **groups}.items() if value.strip()}
+        facts = {"language": language.strip(), "licence": licence.strip(), "source": source.strip()}
+        self.store.corpora.note(replace(corpus, **facts, groups=kept))
         return self.store.corpora.get(corpus.id)
 
     def delete_corpus(self, ref: str) -> None:
@@ -131,3 +148,10 @@ class Texts(Place):
         self.store.events.add(
             "samples", "", f"{len(corpora)} sample corpora and {len(splits)} splits were added"
         )
+
+
+def _script(path: Path) -> dict[str, str]:
+    """The group "script" of a stored text; none when there is no letter at its beginning."""
+    with path.open("rb") as file:
+        found = main_script(file.read(SCRIPT_BYTES).decode(errors="ignore"))
+    return {"script": found} if found else {}

@@ -62,6 +62,13 @@ class Corpora:
 
         self._database.write(rename)
 
+    def note(self, corpus: Corpus) -> None:
+        """Keeps this corpus's language, licence, source and groups; all else of it never changes."""
+        noted = [corpus.language, corpus.licence, corpus.source, to_json(corpus.groups), corpus.id]
+        self._database.execute(
+            "UPDATE corpora SET language = ?, licence = ?, source = ?, groups = ? WHERE id = ?", noted
+        )
+
     def delete(self, corpus_id: str) -> None:
         """Forgets a corpus. Raises InUseError, naming them, while splits use it."""
 

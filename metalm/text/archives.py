@@ -97,7 +97,8 @@ def folder_files(folder: Path, name: str, limits: Limits) -> list[DiskFile | Cor
     found: list[DiskFile | CorpusError] = []
 
     def note(error: OSError) -> None:
-        found.append(CorpusError(f"{str(error.filename)!r} cannot be read: {error.strerror}"))
+        path = str(error.filename)
+        found.append(CorpusError(f"{path!r} cannot be read: {error.strerror}", file=path))
 
     for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
@@ -107,7 +108,7 @@ def folder_files(folder: Path, name: str, limits: Limits) -> list[DiskFile | Cor
             if each.startswith("."):
                 continue
             if path.is_symlink():
-                found.append(CorpusError(f"{known_as!r} must be a file, got a link"))
+                found.append(CorpusError(f"{known_as!r} must be a file, got a link", file=known_as))
             elif each in files:
                 found.append(DiskFile(known_as, path))
         if len(found) > limits.max_files:

@@ -73,7 +73,7 @@ def ingest(
         except CorpusError as error:
             if is_single:
                 raise
-            result = error
+            result = error if isinstance(file, CorpusError) else CorpusError(str(error), file=file.name)
         yield result
     if not found:
         raise CorpusError(f"no files in {name!r}")

@@ -67,7 +67,7 @@ def _unpacked(file: DiskFile, limits: Limits) -> Iterator[SourceFile | CorpusErr
     try:
         yield from zip_members(file.path, file.name, limits)
     except CorpusError as error:
-        yield error
+        yield CorpusError(str(error), file=file.name)
 
 
 def total_bytes(path: Path, name: str | None = None, limits: Limits = DEFAULT_LIMITS) -> int:

@@ -8,6 +8,8 @@ from functools import cache
 
 import regex
 
+MIN_KANA = 0.1  # of the letters of a Japanese text; a Chinese one has next to none
+MIN_JAPANESE = 0.5
 OTHER = "Other"  # letters of a script that is in none of the names below
 
 # The scripts that living languages are written in, and the ancient ones of which there are texts to read.
@@ -36,6 +38,15 @@ def script_shares(counts: Mapping[str, int]) -> dict[str, float]:
         found[run.lastgroup or OTHER] += sum(counts[character] for character in run.group())
     total = found.total()
     return {name.replace("_", " "): count / total for name, count in found.most_common()}
+
+
+def main_script(text: str) -> str:
+    """The script of most letters, "Kana and Han" for what mixes them as Japanese does; "" without letters."""
+    shares = script_shares(Counter(text))
+    kana = shares.get("Hiragana", 0.0) + shares.get("Katakana", 0.0)
+    if kana >= MIN_KANA and kana + shares.get("Han", 0.0) > MIN_JAPANESE:
+        return "Kana and Han"
+    return next(iter(shares), "")
 
 
 @cache

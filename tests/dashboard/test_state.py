@@ -84,3 +84,29 @@ def test_a_choice_that_came_by_the_address_is_remembered_on_the_way_to_another_p
     app.run()
     assert app.multiselect[0].value == ["red", "blue"]
     assert app.query_params["colours"] == ["red", "blue"]
+
+
+def two_pages():
+    import streamlit as st
+
+    from metalm.dashboard import state
+
+    if state.flag("narrow", "narrow"):
+        offered = {"options": ["red", "green"], "elsewhere": ["red", "green", "blue"], "max_selections": 1}
+    else:
+        offered = {"options": ["red", "green", "blue"]}
+    st.write(",".join(state.select_many("Colours", name="colours", **offered)))
+
+
+def test_what_another_page_cannot_offer_stays_chosen():
+    app = AppTest.from_function(two_pages)
+    app.query_params["colours"] = ["blue", "red", "green", "gone"]
+    app.run()
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    assert app.markdown[0].value == "red"
+    assert app.query_params["colours"] == ["blue", "red", "green"]
+    app.multiselect[0].set_value(["green"]).run()
+    assert app.query_params["colours"] == ["green", "blue"]
+    app.toggle[0].set_value(False).run()
+    assert app.markdown[0].value == "green,blue"

@@ -33,11 +33,42 @@ def test_a_single_bad_file_raises_and_leaves_nothing(home, folder):
 
 
 def test_what_is_noted_with_a_corpus_is_kept(home, folder):
-    noted = {"language": "English", "licence": "CC0", "source": "me", "groups": {"family": "Germanic"}}
+    noted = {
+        "language": "English",
+        "licence": "CC0",
+        "source": "me",
+        "groups": {"family": "Germanic", "script": "Runic"},
+    }
     [added] = home.add_corpus(folder / "good.txt", **noted)
     corpus = home.corpus("good")
     assert corpus == added.corpus
     assert {key: getattr(corpus, key) for key in noted} == noted
+
+
+def test_the_script_of_a_new_corpus_is_told_from_its_letters(home, tmp_path):
+    words = {"Cyrillic": "река и море ", "Han": "河流和大海", "Kana and Han": "川は海へ流れる", "": "1 2 3 "}
+    for script, text in words.items():
+        (tmp_path / f"text {script}.txt").write_text(text * 300, encoding="utf-8")
+        [added] = home.add_corpus(tmp_path / f"text {script}.txt")
+        assert added.corpus.groups == ({"script": script} if script else {})
+
+
+def test_what_is_known_of_a_corpus_can_be_noted_later(home):
+    before = home.corpus("alpha")
+    after = home.note_corpus(
+        "alpha", language=" Toki ", licence="CC0", source="", family="Isolate", script=""
+    )
+    assert (after.language, after.licence, after.source) == ("Toki", "CC0", "")
+    assert after.groups == {"family": "Isolate"}
+    assert (after.name, after.sha256, after.created_at) == (before.name, before.sha256, before.created_at)
+    assert home.corpus("alpha") == after
+
+
+def test_reading_tells_every_byte_and_refused_files_by_their_names(home, folder):
+    told = []
+    results = home.add_corpus(folder, on_read=told.append)
+    assert sum(told) == sum(file.stat().st_size for file in folder.iterdir())
+    assert [each.name for each in results if each.error] == ["folder/tiny.txt"]
 
 
 def test_a_corpus_answers_to_its_name_its_id_and_the_beginning_of_it(home):

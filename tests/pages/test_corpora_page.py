@@ -44,6 +44,7 @@ def test_a_path_is_added_with_a_result_for_every_file(home, page, tmp_path):
     assert [corpus.name for corpus in home.corpora()] == ["poem"]
     results = app.dataframe[0].value
     assert sorted(results["result"]) == ["added", "not added"]
+    assert sorted(results["file"]) == ["new/empty.txt", "new/poem.txt"]
 
 
 def test_an_upload_is_added(home, page):
@@ -56,14 +57,24 @@ def test_an_upload_is_added(home, page):
     assert [corpus.name for corpus in home.corpora()] == ["song"]
 
 
-def test_a_corpus_is_renamed(texts, page):
+def test_a_corpus_is_renamed_and_what_is_known_of_it_noted(texts, page):
     app = page("corpora", corpus="hills")
-    next(button for button in app.button if button.label == "Rename").click().run()
-    next(field for field in app.text_input if field.label == "New name").input("mountains")
-    next(button for button in app.button if button.label == "Save name").click().run()
+    next(button for button in app.button if button.label == "Edit").click().run()
+    for label, value in (("Name", "mountains"), ("Language", "English"), ("Family", "Germanic")):
+        next(field for field in app.text_input if field.label == label).input(value)
+    next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception
-    assert "mountains" in [corpus.name for corpus in texts.corpora()]
+    corpus = texts.corpus("mountains")
+    assert (corpus.language, corpus.groups) == ("English", {"script": "Latin", "family": "Germanic"})
     assert app.query_params["corpus"] == "mountains"
+
+
+def test_tasks_have_the_groups_that_their_corpora_have_now(texts, page):
+    page("tasks", view="New split")
+    texts.note_corpus("hills", language="", licence="", source="", script="Runic")
+    app = page("tasks", view="New split", roles="by group", group="script")
+    assert not app.exception
+    assert next(box for box in app.multiselect if box.label == "to meta-test").options == ["Latin", "Runic"]
 
 
 @pytest.mark.usefixtures("split")
