@@ -101,15 +101,18 @@ def make_config(
 
 
 def command_line(config: RunConfig, split: str, *, name: str = "", init: str = "") -> str:
-    """The command that launches this very config: settings that differ from the defaults are spelled out."""
+    """The command that launches this very config: the budget, and settings that differ from the defaults."""
     preset = next((key for key, model in PRESETS.items() if model == config.model), None)
     words = ["python", "-m", "metalm", "train", "--split", split, "--algorithm", config.algorithm.name]
     words += ["--preset", preset] if preset else []
     words += ["--init", init] if init else []
     words += ["--name", name] if name else []
+    words += [f"--{config.budget.unit}", f"{config.budget.amount:.15g}"]
     plain = make_config(config.algorithm.name, preset=preset, settings={})
     defaults = {key: value for key, value, *_ in plain.keys()}  # noqa: SIM118 (no dict)
     for key, value, *_ in config.keys():  # noqa: SIM118
+        if key.startswith("budget."):
+            continue
         # A warm start takes its model over, so that its dropout, the one part that may differ, must be said.
         if value != defaults[key] or (init and key == "model.dropout"):
             words += ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]
