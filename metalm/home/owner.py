@@ -42,7 +42,10 @@ class Owner:
         if self.boot_id != boot_id():
             return False
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < _CLOCK_SECONDS
+            process = psutil.Process(self.pid)
+            # A killed process whose parent has not asked for its end is still listed.
+            is_it = abs(process.create_time() - self.started) < _CLOCK_SECONDS
+            return is_it and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
