@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,15 @@ from metalm import units
 from metalm.config import run_config
 from metalm.errors import MetalmError, NotFoundError
 from metalm.home.bundle_json import RUN_FILE, description, write_json
+from metalm.home.lineage import seen_tasks
 from metalm.home.owner import this_process
 from metalm.home.runs import RESUMABLE, Runs
 from metalm.learn.reports import Loss, Report
-from metalm.learn.stopping import ShouldStop, Stopped, never
+from metalm.learn.stopping import ShouldStop, Stopped, never, stop_if
 from metalm.store.metrics import COUNTS, Point
 from metalm.store.runs import Run, RunStatus
 from metalm.text import tokenizers
+from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -54,7 +57,8 @@ class Trainings(Runs):
             run_log.write("training starts" if run.started_at is None else "training goes on")
             finished = self._train(run, run_log, should_stop, on_report or _ignore)
             self.store.runs.set_status(run.id, "finished" if finished else "stopped", expected=["running"])
-        self.describe_run(run.id)
+        if self.store.runs.get(run.id).tokenizer:  # not when it was stopped before there was one
+            self.describe_run(run.id)
         run_log.write("finished" if finished else "stopped; it can be resumed")
         return self.store.runs.get(run.id)
 
@@ -99,8 +103,11 @@ class Trainings(Runs):
 
     def _train(self, run: Run, run_log: RunLog, should_stop: ShouldStop, on_report: OnReport) -> bool:
         """The work; true when the run is finished, false when it was stopped on the way."""
-        tokenizer = self._tokenizer_of(run)
-        training = self._training(run, tokenizer)
+        try:
+            tokenizer = self._tokenizer_of(run, should_stop)
+            training = self._training(run, tokenizer, should_stop)
+        except Stopped:
+            return False
         self._place(run.id, training)
         self.store.runs.set_device(run.id, training.weights["embedding.weight"].device.type)
         run_log.write(f"on {training.weights['embedding.weight'].device}, from step {training.state.step}")
@@ -121,28 +128,39 @@ class Trainings(Runs):
             return False
         return self._tune(run, training, run_log, should_stop)
 
-    def _tokenizer_of(self, run: Run) -> Tokenizer:
+    def _tokenizer_of(self, run: Run, should_stop: ShouldStop) -> Tokenizer:
         if run.tokenizer:
             return self.store.tokenizers.get(run.tokenizer)
-        tokenizer = tokenizers.fit(run_config(run.config).tokenizer, self.texts(run.split_id, "meta-train"))
+        asked, texts = run_config(run.config).tokenizer, self.texts(run.split_id, "meta-train")
+        tokenizer = tokenizers.fit(asked, texts, on_wait=partial(stop_if, should_stop))
         self.store.tokenizers.add(tokenizer)
         self.store.runs.set_tokenizer(run.id, tokenizer.hash)
         return tokenizer
 
-    def _training(self, run: Run, tokenizer: Tokenizer) -> Training:
+    def _training(self, run: Run, tokenizer: Tokenizer, should_stop: ShouldStop) -> Training:
         """The run at its checkpoint, or at its start."""
         from metalm.learn.outer import Training
         from metalm.model.device import pick_device
 
         config = run_config(run.config)
-        train, validation = (self.texts(run.split_id, role) for role in ("meta-train", "meta-validation"))
-        data = train, validation, tokenizer, self.tokens_dir, pick_device(config.device)
+        texts = self.texts(run.split_id, "meta-train"), self._validation_texts(run)
+        data = *texts, tokenizer, self.tokens_dir, pick_device(config.device)
         if self.has_checkpoint(run.id):
-            training = Training.resume(self.checkpoint_dir(run.id), *data)
+            training = Training.resume(self.checkpoint_dir(run.id), *data, should_stop=should_stop)
             if config.budget.amount > training.config.budget.amount:
                 training.extend(config.budget.amount)
             return training
-        return Training.start(config, *data, initial_weights=self._parents_weights(run))
+        weights = self._parents_weights(run)
+        return Training.start(config, *data, initial_weights=weights, should_stop=should_stop)
+
+    def _validation_texts(self, run: Run) -> list[TaskText]:
+        """The meta-validation texts that neither the run nor an ancestor was trained on.
+
+        A parent may have been trained on others of them, by another split; they would choose what remembers.
+        """
+        split = self.store.splits.get(run.split_id)
+        seen = seen_tasks(run, split, "meta-validation", self.hash_of)
+        return [text for text in self.texts(split.id, "meta-validation") if text.task.id not in seen]
 
     def _parents_weights(self, run: Run) -> Weights | None:
         from metalm.model.weight_files import load_weights
@@ -215,7 +233,7 @@ class Trainings(Runs):
                 training.model,
                 training.best_weights or training.weights,
                 training.tokenizer,
-                self.texts(run.split_id, "meta-validation"),
+                self._validation_texts(run),
                 training.config.adaptation,
                 should_stop=should_stop,
             )

@@ -7,6 +7,7 @@ meta-batch of a run that has not begun.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from metalm.config import RunConfig
 from metalm.errors import SplitError
 from metalm.learn.algorithms import RECIPES
 from metalm.learn.drawing import draw_tasks, probabilities
+from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.windows import TaskTokens, Visit, check_length
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
@@ -32,12 +34,16 @@ class MetaBatches:
         tokenizer: Tokenizer,
         tokens_dir: Path,
         device: torch.device | str = "cpu",
+        should_stop: ShouldStop = never,
     ) -> None:
-        """texts: in the order of `sequential`'s visits. SplitError when there is none or one is short."""
+        """texts: in the order of `sequential`'s visits. SplitError when there is none or one is short.
+
+        Writes the tokens that are not there yet; raises Stopped when `should_stop` says so meanwhile.
+        """
         if not texts:
             raise SplitError("a run must have a meta-train task, got none")
         self._config = config
-        self._tasks = [_opened(text, tokenizer, tokens_dir, device) for text in texts]
+        self._tasks = [_opened(text, tokenizer, tokens_dir, device, should_stop) for text in texts]
         for task in self._tasks:
             check_length(task, config.algorithm)
         self._shares = probabilities([task.size for task in self._tasks], config.drawing)
@@ -58,6 +64,12 @@ class MetaBatches:
         return [recipe.draw(task, self._config.algorithm, rng) for task in tasks]
 
 
-def _opened(text: TaskText, tokenizer: Tokenizer, folder: Path, device: torch.device | str) -> TaskTokens:
-    ids = open_tokens(text, tokenizer, folder)
+def _opened(
+    text: TaskText,
+    tokenizer: Tokenizer,
+    folder: Path,
+    device: torch.device | str,
+    should_stop: ShouldStop,
+) -> TaskTokens:
+    ids = open_tokens(text, tokenizer, folder, on_wait=partial(stop_if, should_stop))
     return TaskTokens(text.task.id, text.task.name, text.size, ids, device)

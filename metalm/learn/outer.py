@@ -60,6 +60,7 @@ class Training:
         tokenizer: Tokenizer,
         tokens_dir: Path,
         device: torch.device,
+        should_stop: ShouldStop = never,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
@@ -67,7 +68,7 @@ class Training:
         self.best_weights: Weights | None = None
         self.model = new_model(config.model, tokenizer.vocab_size, config.seed).to(device)
         self._learner = Learner(self.model, config.algorithm)
-        self._meta_batches = MetaBatches(config, train, tokenizer, tokens_dir, device)
+        self._meta_batches = MetaBatches(config, train, tokenizer, tokens_dir, device, should_stop)
         limits = config.validation.support_bytes, config.validation.query_bytes
         self._validation = validation_tasks(validation, *limits)
         self.state.owes_validation = config.validation.every > 0 and bool(self._validation)
@@ -82,13 +83,15 @@ class Training:
         tokens_dir: Path,
         device: torch.device,
         initial_weights: Weights | None = None,
+        should_stop: ShouldStop = never,
     ) -> Training:
         """A run at step 0, from weights that follow from the seed or, for a warm start, `initial_weights`.
 
         train: at least one meta-train task, in the order in which `sequential` visits them. Raises SplitError
-        when one is too short, ConfigError when the weights do not fit the model.
+        when one is too short, ConfigError when the weights do not fit the model, Stopped while the tokens of
+        the tasks are written.
         """
-        training = cls(config, train, validation, tokenizer, tokens_dir, device)
+        training = cls(config, train, validation, tokenizer, tokens_dir, device, should_stop)
         if initial_weights is not None:
             training._learner.restore(fitting(initial_weights, training.model, "the starting run"))
         return training
@@ -102,14 +105,16 @@ class Training:
         tokenizer: Tokenizer,
         tokens_dir: Path,
         device: torch.device,
+        should_stop: ShouldStop = never,
     ) -> Training:
         """The run that `save` left in `folder`; it takes its config along.
 
         Raises NotFoundError without a checkpoint, ConfigError when it was made with other tasks or another
-        tokenizer.
+        tokenizer, Stopped as `start`.
         """
         state, tensors = read_checkpoint(folder)
-        training = cls(run_config(state["config"]), train, validation, tokenizer, tokens_dir, device)
+        config = run_config(state["config"])
+        training = cls(config, train, validation, tokenizer, tokens_dir, device, should_stop)
         for name, value in training._data_names().items():
             if state[name] != value:
                 raise ConfigError(f"{name} of a run must be those of its checkpoint, got others")

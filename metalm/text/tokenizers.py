@@ -5,7 +5,7 @@ What they have in common is `metalm.text.vocabulary`; the files of token ids are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from metalm.config import TokenizerConfig
 from metalm.errors import BundleError
 from metalm.text.bpe import BpeTokenizer
+from metalm.text.bpe_process import trained_beside
 from metalm.text.tasks import TaskText
 from metalm.text.vocabulary import Encoded, Tokenizer
 from metalm.units import NATS_PER_BIT
@@ -75,20 +76,23 @@ def _code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def fit(config: TokenizerConfig, texts: Iterable[TaskText]) -> Tokenizer:
+def fit(
+    config: TokenizerConfig, texts: Iterable[TaskText], *, on_wait: Callable[[], None] = lambda: None
+) -> Tokenizer:
     """The tokenizer that `config` asks for, learned from the training part [0, train_end) of each text,
     streamed.
 
-    Give it meta-train texts only.
+    Give it meta-train texts only. `on_wait` is called often, and may raise whatever is to end it.
     """
     if config.kind == "bytes":
         return ByteTokenizer()
     if config.kind == "characters":
         characters: set[str] = set()
         for piece in _training_pieces(texts):
+            on_wait()
             characters.update(piece)
         return CharacterTokenizer(characters)
-    return BpeTokenizer.trained(_training_pieces(texts), config.vocabulary)
+    return trained_beside(_training_pieces(texts), config.vocabulary, on_wait=on_wait)
 
 
 def _training_pieces(texts: Iterable[TaskText]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,16 +18,18 @@ from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 
 
-def open_tokens(text: TaskText, tokenizer: Tokenizer, folder: Path) -> np.memmap:
+def open_tokens(
+    text: TaskText, tokenizer: Tokenizer, folder: Path, *, on_wait: Callable[[], None] = lambda: None
+) -> np.memmap:
     """Read-only ids (N,) of the bytes [0, train_end) of a task: uint8, uint16 or uint32.
 
     Reused when `folder` holds them, else written there, in one piece or not at all. Text and tokens are
-    streamed.
+    streamed; between two pieces `on_wait` is called, and may raise whatever is to end it.
     """
     path = token_path(text, tokenizer, folder)
     ids = _opened(path)
     if ids is None:
-        _write(path, text, tokenizer)
+        _write(path, text, tokenizer, on_wait)
         ids = np.load(path, mmap_mode="r")
     return ids
 
@@ -47,23 +50,24 @@ def _opened(path: Path) -> np.memmap | None:
     return ids if path.stat().st_size == ids.offset + ids.nbytes else None
 
 
-def _write(path: Path, text: TaskText, tokenizer: Tokenizer) -> None:
+def _write(path: Path, text: TaskText, tokenizer: Tokenizer, on_wait: Callable[[], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            _write_ids(file, text, tokenizer)
+            _write_ids(file, text, tokenizer, on_wait)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)  # still there only when something was raised
 
 
-def _write_ids(file: BinaryIO, text: TaskText, tokenizer: Tokenizer) -> None:
+def _write_ids(file: BinaryIO, text: TaskText, tokenizer: Tokenizer, on_wait: Callable[[], None]) -> None:
     dtype = np.min_scalar_type(tokenizer.vocab_size - 1)
     _write_header(file, dtype, 0)
     begin, count = file.tell(), 0
     for piece in text.pieces(0, text.cut.train_end):
+        on_wait()
         ids = tokenizer.encode(piece).ids.astype(dtype)
         file.write(ids.tobytes())
         count += len(ids)

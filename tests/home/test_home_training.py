@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -266,3 +267,31 @@ def _files(path):
         for name in names
         if not name.startswith("metalm.duckdb")
     }
+
+
+@pytest.mark.parametrize("kind", ["characters", "bpe"])
+def test_a_stop_while_the_tokenizer_is_learned_stops_the_run_and_it_can_go_on(home, new_run, kind):
+    run = new_run(2, tokenizer__kind=kind, tokenizer__vocabulary="280")
+    stopped = home.train(run.id, lambda: True)
+    assert (stopped.status, stopped.tokenizer, stopped.error) == ("stopped", "", "")
+    home.requeue_run(run.id)
+    assert home.train(run.id).status == "finished"
+
+
+def test_a_stop_while_tokens_are_written_stops_the_run(home, new_run):
+    stopped = home.train(new_run(2).id, lambda: True)
+    assert stopped.status == "stopped"
+    assert not list(home.tokens_dir.iterdir())
+
+
+def test_what_an_ancestor_was_trained_on_chooses_nothing(home, new_run):
+    parent = home.train(new_run(2, name="parent").id)
+    tasks = home.tasks()
+    roles = {"alpha": "meta-validation", "beta": "meta-train", "gamma": "meta-validation"}
+    home.freeze_split("turned", tasks, {t.id: roles[t.name] for t in tasks if t.name in roles})
+    config = replace(run_config(parent.config), init=parent.id)
+    child = home.train(home.create_run(config, "turned").id)
+    home.store.flush()
+    points = home.store.metrics.table(child.id).to_pandas()
+    measured = set(points[points["name"] == "validation_nats"]["task_id"])
+    assert measured == {task.id for task in tasks if task.name == "gamma"}

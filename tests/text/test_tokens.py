@@ -95,3 +95,12 @@ def test_nothing_is_left_when_writing_fails(task_text, tmp_path):
     with pytest.raises(Interrupted):
         open_tokens(task_text("once upon a time\n" * 100_000), StopsHalfway(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_tokens_can_be_ended_and_leaves_no_file(task_text, tmp_path):
+    def on_wait():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        open_tokens(task_text("once upon a time\n" * 100), ByteTokenizer(), tmp_path, on_wait=on_wait)
+    assert not list(tmp_path.iterdir())
