@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from metalm.errors import NotFoundError
+from metalm.errors import NotFoundError, SplitError
 from metalm.home.place import resolve
 from metalm.home.texts import Texts
 from metalm.store.store import Store
@@ -43,10 +44,19 @@ class Splits(Texts):
     ) -> Split:
         """Keeps the split in which each task has the role given for its id. The same content is one split.
 
-        Raises SplitError when the roles break a rule of `metalm.text.splits.freeze`, or the name is taken.
+        Raises SplitError when the roles break a rule of `metalm.text.splits.freeze`, two tasks share text
+        (one text read with and without its groups is two corpora), or the name is taken.
         """
         split = freeze(name.strip(), tasks, roles, family=family, fold=fold, folds=folds)
+        self._check_texts(split)
         return self.store.splits.add(split)[0]
+
+    def _check_texts(self, split: Split) -> None:
+        hashes = {corpus.id: corpus.sha256 for corpus in self.corpora()}
+        tasks = [(hashes[m.task.corpus_id], m.task.begin, m.task.end, m.task.name) for m in split.tasks]
+        for left, right in pairwise(sorted(tasks)):
+            if left[0] == right[0] and right[1] < left[2]:
+                raise SplitError(f"tasks of a split must not share text, got {left[3]!r} and {right[3]!r}")
 
     def splits(self) -> list[Split]:
         """Every split, by name."""

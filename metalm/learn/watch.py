@@ -52,15 +52,16 @@ class Watch:
                 f"{self.step} after {adaptation_step} adaptation steps; try a smaller lr or a gradient clip"
             )
         key = (visit.task_id, part, adaptation_step)
-        counts = self._counted(targets_BT)
-        self._nats[key] = self._nats.get(key, 0.0) + nats
+        ids = targets_BT.cpu().numpy()
+        counts = self._counted(ids)
+        # As in every score: a warm start may meet characters that its parent's vocabulary does not hold.
+        self._nats[key] = self._nats.get(key, 0.0) + nats + float(self._tokenizer.extra_nats[ids].sum())
         self._counts[key] = self._counts.get(key, 0) + counts
         self.tokens += int(counts[0]) if trained else 0
         stop_if(self._should_stop)
 
-    def _counted(self, tokens: Tensor) -> np.ndarray:
+    def _counted(self, ids: np.ndarray) -> np.ndarray:
         """(tokens, bytes, characters) of ids of any shape; an unknown's are those of its symbol."""
-        ids = tokens.cpu().numpy()
         return np.array(
             [ids.size, self._tokenizer.byte_counts[ids].sum(), self._tokenizer.char_counts[ids].sum()]
         )

@@ -6,6 +6,7 @@ What they have in common is `metalm.text.vocabulary`; the files of token ids are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ class CharacterTokenizer(Tokenizer):
         if not unknown.any():
             return Encoded(ids=ids, widths=widths)
         return Encoded(ids=ids, widths=widths, extra_nats=unknown * widths * (8 * NATS_PER_BIT))
+
+    @cached_property
+    def extra_nats(self) -> np.ndarray:
+        """See `Tokenizer.extra_nats`."""
+        is_unknown = np.arange(self.vocab_size) == self.unknown_id
+        return is_unknown * self.byte_counts * (8 * NATS_PER_BIT)
 
     def to_json(self) -> dict[str, Any]:
         """See `Tokenizer.to_json`."""

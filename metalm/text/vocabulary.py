@@ -75,6 +75,15 @@ class Tokenizer(ABC):
         return _frozen([len(piece) for piece in self.pieces])
 
     @cached_property
+    def extra_nats(self) -> np.ndarray:
+        """float64 (V,): what each token costs beyond its own symbol; 0 where nothing is unknown.
+
+        An unknown character is charged 8 bits for each byte that `byte_counts` gives it; where its true bytes
+        are known, `Encoded.extra_nats` tells better.
+        """
+        return np.zeros(self.vocab_size)
+
+    @cached_property
     def char_counts(self) -> np.ndarray:
         """int64 (V,): characters that begin in each token; summed over a text, its characters."""
         return _frozen([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in self.pieces])

@@ -137,3 +137,15 @@ def test_the_texts_of_a_role_are_those_of_the_files(home, tmp_path):
 
 def test_an_audit_is_made_once(home):
     assert home.audit("small") is home.audit("small")
+
+
+def test_one_text_read_as_two_corpora_cannot_stand_in_two_roles(home, tmp_path):
+    rows = "".join(f"{kind},some words of the kind {kind} {i}\n" for kind in "ab" for i in range(100))
+    for name, options in (("whole", {}), ("parts", {"group_column": "kind"})):
+        (tmp_path / f"{name}.csv").write_text("kind,text\n" + rows)
+        home.add_corpus(tmp_path / f"{name}.csv", text_column="text", **options)
+    assert home.corpus("whole").sha256 == home.corpus("parts").sha256
+    tasks = home.tasks(by="group", corpora=["whole", "parts", "alpha"])
+    roles = {"whole": "meta-train", "parts/a": "meta-test", "alpha": "meta-train"}
+    with pytest.raises(SplitError, match="must not share text, got 'parts/a' and 'whole'"):
+        home.freeze_split("leaky", tasks, {t.id: roles[t.name] for t in tasks if t.name in roles})

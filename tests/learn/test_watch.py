@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from metalm.errors import DivergedError
 from metalm.learn.stopping import Stopped, never
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Visit
+from metalm.text.tokenizers import CharacterTokenizer
 
 VISIT = Visit("a1", "sonnets")
 
@@ -40,3 +43,15 @@ def test_a_loss_that_is_not_finite_names_step_task_and_adaptation_step(tokenizer
 def test_the_stop_flag_is_read_with_every_loss(tokenizer):
     with pytest.raises(Stopped):
         Watch(1, tokenizer, lambda: True).saw(VISIT, "query", 0, torch.ones(1, 3), ids("abc"))
+
+
+def test_an_unknown_character_is_charged_with_its_bytes_in_training_too():
+    tokenizer = CharacterTokenizer("ab")
+    watch = Watch(1, tokenizer, never)
+    watch.saw(
+        VISIT, "query", 0, torch.ones(1, 3), torch.tensor([tokenizer.encode("aéb".encode()).ids.tolist()])
+    )
+    [loss] = watch.losses()
+    # Counted as its symbol U+FFFD, of 3 bytes: 24 bits beside the symbol's own nats.
+    assert (loss.tokens, loss.bytes) == (3, 5)
+    assert loss.nats == pytest.approx(3 + 24 * math.log(2))
