@@ -1,6 +1,7 @@
 """Every operation gives the same lines whether the home is opened here or asked for at its owner."""
 
 import json
+import os
 import time
 
 import pytest
@@ -8,7 +9,7 @@ from homes import SPLIT, TINY_FOMAML, TINY_JOINT, running_app, small_home
 
 from metalm import errors
 from metalm.errors import ConfigError, CorpusError, HomeError, NotFoundError
-from metalm.home import Home
+from metalm.home import Home, read_owner
 from metalm.operations.session import Local, open_session
 
 # What differs between two homes that were told the same: random names, clocks, places, and how fast it went.
@@ -126,8 +127,10 @@ def test_another_command_that_owns_the_home_is_named(home_dir):
 
 def test_a_home_is_free_again_after_a_session(home_dir):
     with open_session(home_dir, doing="test"):
-        pass
-    Home.open(home_dir, samples=False).close()
+        assert read_owner(home_dir).doing == "test"
+    assert read_owner(home_dir) is None
+    with Home.open(home_dir, samples=False):
+        assert read_owner(home_dir).pid == os.getpid()
 
 
 def test_a_detached_run_waits_for_an_app(home_dir):
