@@ -45,7 +45,7 @@ def live() -> None:
     runs = state.home().runs()
     if not runs:
         return
-    active = [run for run in runs if run.status in ACTIVE]
+    active = sorted((run for run in runs if run.status in ACTIVE), key=lambda run: ACTIVE.index(run.status))
     st.markdown("#### Now")
     if not active:
         empty.nothing(

@@ -53,6 +53,7 @@ def _submit(runs: list[Run]) -> None:
 
     def action() -> str:
         state.jobs().evaluate([run.id for run in runs], support=support, **options)
-        return "The evaluation is in the queue; its results show here as they come."
+        where = "here" if len(runs) == 1 else "on Compare"
+        return f"The evaluation is in the queue; its results show {where} as they come."
 
     state.attempt(action, look="Results")

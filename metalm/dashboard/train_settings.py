@@ -49,6 +49,7 @@ def changed_settings(base: RunConfig) -> dict[str, str]:
             continue
         if _fits(typed, f, kind):
             changed[key] = typed
+            state.choose(key, typed)  # what was remembered, as of a clone, stands in the address again
         else:
             st.warning(f"{key} cannot be {typed!r}; the default is shown instead")
             state.choose(key, None)

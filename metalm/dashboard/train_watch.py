@@ -118,6 +118,8 @@ def progress(run: Run) -> str:
         return "waiting in the queue"
     if run.status == "running" and run.progress >= 1:
         return "tuning the adaptation on meta-validation tasks"
+    if run.status == "running" and run.progress <= 0:
+        return "reading texts, making the first outer step"
     told = f"{100 * run.progress:.0f} % after {wording.duration(run.seconds)}"
     return f"{told}, {wording.eta(run.seconds, run.progress)} to go" if run.status == "running" else told
 

@@ -130,9 +130,9 @@ def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Fi
     for i, name in enumerate(series):
         own = tasks[(tasks["series"] == name) & tasks["task"].isin(order)]
         # Several runs share a task's row, one below the other.
-        shift = 0.0 if len(series) == 1 else 0.6 * (0.5 - (i + 0.5) / len(series))
+        shift = 0.0 if len(series) == 1 else 0.7 * (0.5 - (i + 0.5) / len(series))
         _add_dumbbells(figure, own, [order.index(task) + shift for task in own["task"]], styles[name])
-    frame.dress(figure, height=110 + max(_ROW, 13 * len(series)) * len(order))
+    frame.dress(figure, height=110 + max(_ROW, 18 * len(series)) * len(order))
     figure.update_xaxes(title_text="bits per byte (○ before, ● after adaptation)", side="bottom")
     marks = tasks.drop_duplicates("task").set_index("task")["near"]
     return figure.update_yaxes(
