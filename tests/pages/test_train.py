@@ -1,8 +1,10 @@
 """The Train page: empty, setting up and launching, watching, the queue, a failed run."""
 
+import dataclasses
+
 import pytest
 
-from metalm.config import RunConfig, run_config
+from metalm.config import Joint, RunConfig, Validation, run_config
 from metalm.dashboard import train_settings
 from metalm.jobs import service
 
@@ -115,3 +117,28 @@ def test_the_queue_is_empty_or_lists_what_waits(page, told):
     next(button for button in app.button if button.label == "Cancel").click().run()
     assert not app.exception
     assert service.current().jobs.queue() == []
+
+
+def test_the_split_of_the_newest_run_is_offered_first(texts, finished, page):
+    tasks = {task.name: task.id for task in texts.tasks()}
+    roles = {tasks["birds"]: "meta-train", tasks["hills"]: "meta-test"}
+    texts.freeze_split("a first by name", texts.tasks(), roles)
+    app = page("train")
+    box = next(box for box in app.selectbox if box.label == "Split")
+    assert (box.options[0], box.value) == ("a first by name", "small")
+    labels = [widget.label for widget in (*app.number_input, *app.selectbox)]
+    assert {"Budget", "Unit", "Seed", "Device"} <= set(labels)
+    assert "--steps 500" in app.code[-1].value
+    assert finished.name in next(box for box in app.selectbox if box.label == "Start from").options
+
+
+@pytest.mark.usefixtures("split")
+def test_a_warm_start_is_read_with_the_tokenizer_of_its_parent(home, page, told):
+    config = dataclasses.replace(RunConfig(), algorithm=Joint(), device="cpu", validation=Validation(every=0))
+    config = config.with_settings({"budget.amount": "1", "tokenizer.kind": "bpe", "model.hidden": "4"})
+    run = home.train(home.create_run(config, "small", name="words").id)
+    assert run.tokenizer
+    app = page("train", init="words")
+    assert not app.exception
+    assert "Learn the tokenizer now" not in [toggle.label for toggle in app.toggle]
+    assert "Support set" in told(app)
