@@ -28,6 +28,7 @@ from metalm.home.bundle_json import (
     told_tokenizer,
     write_json,
 )
+from metalm.home.lineage import left_out
 from metalm.store.runs import Run
 from metalm.text.splits import Split
 from metalm.text.tokenizers import Tokenizer
@@ -105,6 +106,8 @@ def read_bundle(folder: Path) -> Bundle:
     )
     if split.id != run.split_id:
         raise BundleError(f"the split of run {run.name!r} must be {run.split_id}, got {split.id}")
+    if missing := left_out(run, split):
+        raise BundleError(f"the lineage of run {run.name!r} must tell of task {missing.name!r} of its split")
     if bundle.weights_sha256 != data.get("weights_sha256"):
         raise BundleError(f"{WEIGHTS_FILE} of run {run.name!r} must have the hash that {RUN_FILE} says")
     if set(bundle.evaluations["run_id"].to_pylist()) - {run.id}:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from metalm.errors import LineageError
 from metalm.store.runs import Run
 from metalm.text.splits import Role, Split
-from metalm.text.tasks import Task
+from metalm.text.tasks import Task, task_id
 
 HashOf = Callable[[Task], str]  # the sha256 of the stored text that a task is cut from
 
@@ -33,6 +33,19 @@ def met(tasks: Iterable[Task], hash_of: HashOf, texts: Iterable[str]) -> list[Ta
         for task in tasks
         if any(begin < task.end and task.begin < end for begin, end in ranges.get(hash_of(task), ()))
     ]
+
+
+def left_out(run: Run, split: Split) -> Task | None:
+    """A task of the run's own split that its lineage does not tell of, though it must; None when all is told.
+
+    Needs no text: a task's id follows from what lineage writes.
+    """
+    for role, texts in (("meta-train", run.seen), ("meta-validation", run.validated)):
+        told = {task_id(text) for text in texts}
+        for task in split.of_role(role):
+            if task.id not in told:
+                return task
+    return None
 
 
 def seen_tasks(run: Run, split: Split, role: Role, hash_of: HashOf) -> Collection[str]:

@@ -172,9 +172,14 @@ def tasks_of(
     ]
 
 
+def task_id(text: str) -> str:
+    """The id of the task of a text that is written "sha256:begin:end": 16 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _task(corpus: Corpus, name: str, begin: int, end: int, groups: dict[str, str] | None = None) -> Task:
     return Task(
-        id=hashlib.sha256(f"{corpus.sha256}:{begin}:{end}".encode()).hexdigest()[:16],
+        id=task_id(f"{corpus.sha256}:{begin}:{end}"),
         name=name,
         corpus_id=corpus.id,
         begin=begin,

@@ -175,6 +175,8 @@ def test_a_directory_that_is_none_is_refused(tmp_path, another_home):
         (lambda d: d["run"].update(name=" "), "with a name"),
         (lambda d: d["run"].update(step=10**30), "must be as metalm writes it"),
         (lambda d: d["run"].update(seen=["everything"]), "lineage"),
+        (lambda d: d["run"].update(seen=[]), "lineage of run .* must tell of task 'alpha'"),
+        (lambda d: d["run"].update(validated=[]), "lineage of run .* must tell of task 'gamma'"),
         (lambda d: d["run"].update(seen="x"), "must be as metalm writes it"),
         (lambda d: d["run"].update(created_at="yesterday"), "must be as metalm writes it"),
         (lambda d: d["run"].pop("seed"), "exactly the fields"),
