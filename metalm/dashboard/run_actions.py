@@ -38,7 +38,8 @@ def show(runs: list[Run]) -> None:
 
 def _for_one(run: Run) -> None:
     _button("Edit", "edit", lambda: _edit(run))
-    if st.button("Clone", icon=":material/content_copy:", on_click=_prepare_clone, args=(run,)):
+    if st.button("Clone", icon=":material/content_copy:"):
+        _prepare_clone(run)  # no callback: what it has to tell is for the page that opens
         st.switch_page(contents.PAGES["Train"].file)
     if run.status == "finished":
         _button("Extend", "more_time", lambda: _extend(run))

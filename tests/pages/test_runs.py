@@ -1,11 +1,13 @@
 """The Runs page: empty, typical, with a failed run, and everything that can be done with a run."""
 
+import dataclasses
 import io
 import zipfile
 
 import pandas as pd
 import pytest
 
+from metalm.config import run_config
 from metalm.dashboard import run_actions, run_table
 from metalm.jobs import service
 
@@ -136,3 +138,15 @@ def test_the_csv_holds_a_row_a_run_with_every_setting(finished, home):
     table = pd.read_csv(io.StringIO(run_table.csv(home.runs(), {})))
     assert list(table["run"]) == ["good"]
     assert table["algorithm.inner.lr"][0] == finished.config["algorithm"]["inner"]["lr"]
+
+
+def test_a_run_outlives_the_run_that_it_started_from(home, finished, page, told):
+    config = dataclasses.replace(run_config(finished.config), init=finished.id)
+    home.train(home.create_run(config, "small", name="child").id)
+    home.delete_run(finished.id)
+    app = page("runs", runs="child", look="Settings")
+    assert not app.exception
+    assert f"It started from run {finished.id}, which is not in this home" in told(app)
+    next(button for button in app.button if button.label == "Clone").click().run()
+    assert not app.exception
+    assert "The run that child started from is not in this home." in told(app)
