@@ -95,9 +95,9 @@ def _task(runs: Sequence[Run]) -> Task:
     task = tasks[state.select("Sample text", list(tasks), "sample")]
     for split in dict.fromkeys(split.name for _, split in opened(task, runs)):
         times = wording.things(state.home().openings(split), "time")
-        st.caption(
-            f":orange[A meta-test task of the split {split}: adapting to it opens meta-test, which is "
-            f"recorded. So far it was opened {times}.]"
+        st.warning(
+            f"A meta-test task of the split {split}: adapting to it opens meta-test, which is recorded. "
+            f"So far it was opened {times}."
         )
     return task
 
@@ -111,7 +111,7 @@ def _sample(task: Task, runs: Sequence[Run]) -> tuple[str, str]:
         return "", ""
     if trained := [run.name for run in runs if state.home().has_seen(run.id, task)]:
         names = ", ".join(trained)
-        st.caption(f":orange[{names} learned from this text: what adaptation brings here proves nothing.]")
+        st.warning(f"{names} learned from this text: what adaptation brings here proves nothing.")
     return _named(task, _languages()), _tail(text)
 
 
