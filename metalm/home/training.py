@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from metalm.model.fast_weights import Weights
 
 CHECKPOINT_SECONDS = 30.0
+FIRST_CHECKPOINT_SECONDS = 5.0  # a run that is killed early has something to go on from too
 
 IDLE: tuple[RunStatus, ...] = ("queued", *RESUMABLE)
 
@@ -111,14 +112,14 @@ class Trainings(Runs):
         self._place(run.id, training)
         self.store.runs.set_device(run.id, training.weights["embedding.weight"].device.type)
         run_log.write(f"on {training.weights['embedding.weight'].device}, from step {training.state.step}")
-        saved = time.monotonic()
+        due = time.monotonic() + min(FIRST_CHECKPOINT_SECONDS, CHECKPOINT_SECONDS)
         try:
             for report in training.run(should_stop):
                 self._keep(run, training, report, run_log)
                 on_report(report)
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                if time.monotonic() > due:
                     self._save(run, training, run_log)
-                    saved = time.monotonic()
+                    due = time.monotonic() + CHECKPOINT_SECONDS
         finally:
             # Whatever ended it: the state is that of the last whole step, and a resumed run needs it.
             self._save(run, training, run_log)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metalm.config import Fomaml
-from metalm.learn.inner import adapt, losses_and_gradient
+from metalm.learn.inner import losses_and_gradient
 from metalm.learn.learner import Learner
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
@@ -20,14 +20,7 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Fomaml, wat
     """One optimiser step along the mean over tasks of the query gradient."""
     gradients = []
     for task in episodes:
-        fast = adapt(
-            learner.model,
-            learner.weights,
-            task.support,
-            config.inner,
-            on_step=watch.adapting(task),
-            generator=learner.dropout,
-        )
+        fast = learner.adapted(task, config.inner, watch)
         nats_BT, gradient = losses_and_gradient(learner.model, fast, task.query_BT, learner.dropout)
         watch.saw(task, "query", config.inner.steps, nats_BT, task.query_BT[:, 1:])
         gradients.append(gradient)

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalm.config import Algorithm
+from metalm.config import Algorithm, InnerLoop
 from metalm.errors import ConfigError
+from metalm.learn.inner import adapt
 from metalm.learn.optimizers import optimizer_of, step_size
 from metalm.learn.watch import Watch
+from metalm.learn.windows import Episode
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 
@@ -49,6 +51,11 @@ class Learner:
         if self.model.config.dropout > 0:
             number = np.random.default_rng([seed, step, _DROPOUT]).integers(2**63)
             self.dropout = torch.Generator(self.device).manual_seed(int(number))
+
+    def adapted(self, task: Episode, inner: InnerLoop, watch: Watch) -> Weights:
+        """The fast weights of one episode; its support losses are seen on the way. Raises Stopped."""
+        on_step = watch.adapting(task)
+        return adapt(self.model, self.weights, task.support, inner, on_step=on_step, generator=self.dropout)
 
     def descend(self, gradient: Weights, watch: Watch) -> None:
         """Move the slow weights one optimiser step down `gradient`, clipped where the config says so.

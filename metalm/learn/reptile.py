@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from metalm.config import Reptile
-from metalm.learn.inner import adapt, token_losses
+from metalm.learn.inner import token_losses
 from metalm.learn.learner import Learner
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
@@ -25,14 +25,7 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Reptile, wa
     """
     fast_weights = []
     for task in episodes:
-        fast = adapt(
-            learner.model,
-            learner.weights,
-            task.support,
-            config.inner,
-            on_step=watch.adapting(task),
-            generator=learner.dropout,
-        )
+        fast = learner.adapted(task, config.inner, watch)
         with torch.no_grad():
             nats_BT = token_losses(learner.model, fast, task.query_BT)
         watch.saw(task, "query", config.inner.steps, nats_BT, task.query_BT[:, 1:], trained=False)
