@@ -51,7 +51,7 @@ def app(
         int | None, typer.Option(min=1, max=65535, help="Where it listens (default: 8501).")
     ] = None,
 ) -> None:
-    """Opens the dashboard in a browser."""
+    """Serves the dashboard, for a browser on this machine."""
     environment = {**os.environ, "METALM_HOME": str(context.obj.home)}
     # These stand in .streamlit/config.toml, too; here no environment variable can say otherwise.
     options = {
