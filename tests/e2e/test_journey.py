@@ -28,6 +28,11 @@ def visit(page: Page, url: str) -> None:
     settled(page)
 
 
+def shows(page: Page, status: str) -> None:
+    """Waits for a run's status; a table's cells are in the page too, but drawn on a canvas."""
+    expect(page.get_by_text(status, exact=True).filter(visible=True).first).to_be_visible()
+
+
 def outer_steps(page: Page) -> int:
     """The figure that the Watch view shows, once there is one. While a page is redrawn, the old one fades."""
     figure = page.locator(FIGURE, has_text="Outer steps").locator('[data-testid="stMetricValue"]').last
@@ -98,21 +103,21 @@ def test_from_upload_to_adaptation(app, browser: Browser, page: Page, tmp_path):
     visit(again, f"{app.url}/train?view=Watch&watch=long+one")
     assert outer_steps(again) > seen, "the run stood still while nobody looked"
     again.get_by_role("button", name="Stop").click()
-    expect(again.get_by_text("stopped", exact=True).first).to_be_visible()
+    shows(again, "stopped")
     settled(again)
     stopped_at = outer_steps(again)
 
     visit(again, f"{app.url}/runs?runs=long+one")
     resume(again)
     visit(again, f"{app.url}/train?view=Watch&watch=long+one")
-    expect(again.get_by_text("running", exact=True).first).to_be_visible()
+    shows(again, "running")
     again.get_by_role("button", name="Stop").click()
-    expect(again.get_by_text("stopped", exact=True).first).to_be_visible()
+    shows(again, "stopped")
     settled(again)
     assert outer_steps(again) >= stopped_at
 
     launch(again, app.url, "short one", f"{TINY}&budget.amount=20")
-    expect(again.get_by_text("finished", exact=True).first).to_be_visible(timeout=60_000)
+    shows(again, "finished")
 
     visit(again, f"{app.url}/compare?runs=long+one&runs=short+one")
     expect(again.locator(".js-plotly-plot .scatterlayer .trace").nth(1)).to_be_attached()
@@ -143,10 +148,10 @@ def test_a_killed_app_comes_back_with_its_run_interrupted_and_resumes_it(app, pa
 
     app.start()
     visit(page, f"{app.url}/runs?runs=long+one")
-    expect(page.get_by_text("interrupted", exact=True).first).to_be_visible()
+    shows(page, "interrupted")
     resume(page)
     visit(page, f"{app.url}/train?view=Watch&watch=long+one")
-    expect(page.get_by_text("running", exact=True).first).to_be_visible()
+    shows(page, "running")
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached()
     assert outer_steps(page) > 0
     assert seen > 0
