@@ -34,20 +34,19 @@ BUSY = {
     "name": "benchmark",
 }
 
-# Waits for one whole run of the script after the key was pressed; milliseconds.
-RERUN = """() => new Promise(done => {
+# Watches for one whole run of the script, and keeps its milliseconds from the moment of watching.
+WATCH = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
   const start = performance.now();
   let running = false;
+  window.rerun = null;
   const look = new MutationObserver(() => {
     const state = app.getAttribute('data-test-script-state');
-    if (state === 'running') running = true;
-    if (running && state === 'notRunning') { look.disconnect(); done(performance.now() - start); }
+    if (state !== 'notRunning') running = true;
+    else if (running) { look.disconnect(); window.rerun = performance.now() - start; }
   });
   look.observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-  const key = {key: 'r', code: 'KeyR', keyCode: 82, bubbles: true};
-  document.body.dispatchEvent(new KeyboardEvent('keydown', key));
-})"""
+}"""
 
 
 @contextmanager
@@ -86,7 +85,9 @@ def rerun_seconds(page: Page, url: str, reruns: int) -> float:
         page.goto(f"{url}/{name}")
         _settled(page)
         for _ in range(max(1, reruns // len(PAGES))):
-            times.append(page.evaluate(RERUN) / 1000)
+            page.evaluate(WATCH)
+            page.keyboard.press("r")
+            times.append(page.wait_for_function("window.rerun").json_value() / 1000)
     return statistics.median(times)
 
 
