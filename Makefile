@@ -31,8 +31,9 @@ format: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(VENV)/.installed
+bench: chromium
 	$(PY) benchmarks/dashboard.py
+	PYTHONPATH=. $(PY) benchmarks/evaluation.py
 
 chromium: $(VENV)/.installed-dev
 ifeq ($(CHROMIUM),)

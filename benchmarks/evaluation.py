@@ -1,6 +1,6 @@
 """How long an evaluation takes: the shipped `languages` split, all default sizes, one torch thread.
 
-    python benchmarks/evaluation.py [--preset small] [--steps 10] [--tasks 8]
+    PYTHONPATH=. python benchmarks/evaluation.py [--preset small] [--steps 10] [--tasks 8]
 
 Weights are untrained: time does not depend on them. Prints seconds in all, and what one scored token costs.
 """
