@@ -1,10 +1,13 @@
 """The longer queries of `metrics`. Curves are thinned as that module says; what each wants bound stands above
-it."""
+it. `compute` is what x counts where x is itself a scalar of the run, such as gradient evaluations."""
 
-# The four names of the part, by task?, run ids, the four names as a list, task id or NULL (twice), x,
-# points that need no thinning, buckets.
+# Run ids, x, the four names of the part, by task?, run ids, the four names as a list, task id or NULL (twice),
+# x, points that need no thinning, buckets.
 LOSS_CURVE = """
-WITH sums AS (
+WITH compute AS (
+    SELECT run, step, max(value) AS spent FROM metrics
+    WHERE list_contains(?, run) AND name = ? AND task_id IS NULL GROUP BY run, step
+), sums AS (
     SELECT run, step, adaptation_step, any_value(tokens) AS trained, any_value(wall_seconds) AS wall_seconds,
         sum(value) FILTER (name = ?) AS nats,
         CAST(sum(value) FILTER (name = ?) AS BIGINT) AS tokens,
@@ -20,11 +23,14 @@ WITH sums AS (
     FROM sums
     WINDOW line AS (PARTITION BY run, task_id)
     QUALIFY adaptation_step = max(adaptation_step) OVER (PARTITION BY run, task_id, step)
+), placed AS (
+    SELECT reports.*, CASE ? WHEN 'step' THEN step WHEN 'tokens' THEN trained
+        WHEN 'wall_seconds' THEN wall_seconds ELSE spent END AS x
+    FROM reports LEFT JOIN compute USING (run, step)
 ), finite AS (
-    SELECT *, CASE ? WHEN 'step' THEN step WHEN 'tokens' THEN trained ELSE wall_seconds END AS x,
-        count(*) OVER line <= ? AS is_short,
+    SELECT *, count(*) OVER line <= ? AS is_short,
         step // CAST(pow(2, greatest(0, ceil(log2((max(step) OVER line + 1) / ?)))) AS BIGINT) AS bucket
-    FROM reports WHERE isfinite(nats)
+    FROM placed WHERE isfinite(nats) AND x IS NOT NULL
     WINDOW line AS (PARTITION BY run, task_id)
 )
 SELECT run, task_id, x, step, adaptation_step, nats, tokens, bytes, chars, dropped FROM finite
@@ -34,25 +40,34 @@ QUALIFY is_short OR step = max(step) OVER part OR step = arg_min(step, height) O
 ORDER BY run, task_id, step
 """
 
-# Run ids, the scalar's name, x, points that need no thinning, buckets.
+# Run ids, x, run ids, the scalar's name, the beginning of the names with a weight behind it or NULL, x,
+# points that need no thinning, buckets.
 SCALAR_CURVE = """
-WITH steps AS (
-    SELECT run, step, any_value(tokens) AS tokens, any_value(wall_seconds) AS wall_seconds,
+WITH compute AS (
+    SELECT run, step, max(value) AS spent FROM metrics
+    WHERE list_contains(?, run) AND name = ? AND task_id IS NULL GROUP BY run, step
+), steps AS (
+    SELECT run, name, adaptation_step, step,
+        any_value(tokens) AS tokens, any_value(wall_seconds) AS wall_seconds,
         avg(value) FILTER (isfinite(value)) AS value, count(*) FILTER (NOT isfinite(value)) AS lost
-    FROM metrics WHERE list_contains(?, run) AND name = ? AND task_id IS NULL
-    GROUP BY run, step
+    FROM metrics WHERE list_contains(?, run) AND task_id IS NULL
+        AND (name = ? OR starts_with(name, CAST(? AS VARCHAR)))
+    GROUP BY run, name, adaptation_step, step
+), placed AS (
+    SELECT steps.*, CASE ? WHEN 'step' THEN step WHEN 'tokens' THEN tokens
+        WHEN 'wall_seconds' THEN wall_seconds ELSE spent END AS x
+    FROM steps LEFT JOIN compute USING (run, step)
 ), finite AS (
-    SELECT *, CASE ? WHEN 'step' THEN step WHEN 'tokens' THEN tokens ELSE wall_seconds END AS x,
-        CAST(sum(lost) OVER line AS BIGINT) AS dropped, count(value) OVER line <= ? AS is_short,
+    SELECT *, CAST(sum(lost) OVER line AS BIGINT) AS dropped, count(value) OVER line <= ? AS is_short,
         step // CAST(pow(2, greatest(0, ceil(log2((max(step) OVER line + 1) / ?)))) AS BIGINT) AS bucket
-    FROM steps
-    WINDOW line AS (PARTITION BY run)
+    FROM placed WHERE x IS NOT NULL
+    WINDOW line AS (PARTITION BY run, name, adaptation_step)
 )
-SELECT run, x, step, value, dropped FROM finite WHERE value IS NOT NULL
-WINDOW part AS (PARTITION BY run, bucket)
+SELECT run, name, adaptation_step, x, step, value, dropped FROM finite WHERE value IS NOT NULL
+WINDOW part AS (PARTITION BY run, name, adaptation_step, bucket)
 QUALIFY is_short OR step = max(step) OVER part OR step = arg_min(step, value) OVER part
     OR step = arg_max(step, value) OVER part
-ORDER BY run, step
+ORDER BY run, name, adaptation_step, step
 """
 
 # Run ids, the four names as a list, step or NULL (twice), by task?, the four names.

@@ -2,7 +2,10 @@
 
 Task and adaptation step are columns. A loss is four points, `<part>_nats`, `<part>_tokens`, `<part>_bytes`
 and `<part>_chars`, so that curves add what was summed and nothing is averaged twice. Anything else is a
-scalar.
+scalar; one about a single weight has that weight's name behind a slash (`drift/rnn.weight_hh_l0`).
+
+Two scalars also serve as x axes: `gradient_evaluations` and `flops` are what a run had spent by then. A run
+without them has no curve over them.
 
 Curves are thinned to about `points` a line where there are more: of every bucket of 1, 2, 4, 8 ... outer
 steps the smallest, the largest and the last point stay. Points that are not finite are left out and counted
@@ -20,7 +23,7 @@ import pyarrow as pa
 from metalm.store.database import Database
 from metalm.store.metric_queries import ADAPTATION, LAST, LOSS_CURVE, SCALAR_CURVE
 
-Axis = Literal["step", "tokens", "wall_seconds"]
+Axis = Literal["step", "tokens", "wall_seconds", "gradient_evaluations", "flops"]
 COUNTS = ("nats", "tokens", "bytes", "chars")
 MAX_POINTS = 500
 
@@ -58,8 +61,8 @@ class Metrics:
 
         One row a (run, report): run, x, step, adaptation_step, nats, tokens, bytes, chars, dropped.
         """
-        values = [*_names(part), False, list(run_ids), _names(part), None, None, x, *_thinning(points)]
-        return self._database.frame(LOSS_CURVE, values).drop(columns="task_id")
+        curve = self._loss_curve(run_ids, part, None, x, points, by_task=False)
+        return curve.drop(columns="task_id")
 
     def task_curve(
         self,
@@ -71,7 +74,13 @@ class Metrics:
         points: int = MAX_POINTS,
     ) -> pd.DataFrame:
         """The same, task by task, with the column task_id; `points` a line of one task."""
-        values = [*_names(part), True, list(run_ids), _names(part), task_id, task_id, x, *_thinning(points)]
+        return self._loss_curve(run_ids, part, task_id, x, points, by_task=True)
+
+    def _loss_curve(
+        self, run_ids: Collection[str], part: str, task_id: str | None, x: Axis, points: int, *, by_task: bool
+    ) -> pd.DataFrame:
+        runs, names = list(run_ids), _names(part)
+        values = [runs, x, *names, by_task, runs, names, task_id, task_id, x, *_thinning(points)]
         return self._database.frame(LOSS_CURVE, values)
 
     def adaptation_curve(
@@ -90,7 +99,22 @@ class Metrics:
         self, run_ids: Collection[str], name: str, *, x: Axis = "step", points: int = MAX_POINTS
     ) -> pd.DataFrame:
         """A scalar (`lr`, `gradient_norm`, `cpu_percent` ...): run, x, step, value, dropped."""
-        return self._database.frame(SCALAR_CURVE, [list(run_ids), name, x, *_thinning(points)])
+        values = [list(run_ids), x, list(run_ids), name, None, x, *_thinning(points)]
+        curve = self._database.frame(SCALAR_CURVE, values)
+        return curve.drop(columns=["name", "adaptation_step"])
+
+    def measure_curve(
+        self, run_ids: Collection[str], name: str, *, x: Axis = "step", points: int = MAX_POINTS
+    ) -> pd.DataFrame:
+        """The scalar `name` by weight and adaptation step; `points` a line of one (run, weight, step).
+
+        One row a (run, weight, adaptation step, report): run, weight ("" where it is about no single one),
+        adaptation_step (missing where it is about none), x, step, value, dropped.
+        """
+        values = [list(run_ids), x, list(run_ids), name, f"{name}/", x, *_thinning(points)]
+        curve = self._database.frame(SCALAR_CURVE, values)
+        curve.insert(1, "weight", curve.pop("name").str.partition("/")[2])
+        return curve
 
     def last(self, run_ids: Collection[str], names: Collection[str] | None = None) -> pd.DataFrame:
         """The last value of each scalar: run, name, step, value."""
@@ -102,6 +126,17 @@ class Metrics:
             "SELECT DISTINCT name FROM metrics WHERE list_contains(?, run) ORDER BY name", [list(run_ids)]
         )
         return [name for (name,) in rows]
+
+    def measured(self, run_ids: Collection[str]) -> dict[str, set[str]]:
+        """Run id -> the names of its scalars, without the weight behind the slash."""
+        found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
+        for run_id, name in self._database.rows(
+            "SELECT DISTINCT run, split_part(name, '/', 1) FROM metrics "
+            "WHERE list_contains(?, run) AND task_id IS NULL",
+            [list(run_ids)],
+        ):
+            found[run_id].add(name)
+        return found
 
     # ---- whole runs ----
 

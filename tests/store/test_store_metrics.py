@@ -162,3 +162,54 @@ def test_the_last_scalars_are_those_of_the_last_step(store, run):
     last = store.metrics.last([run.id])
     assert last[["name", "step", "value"]].values.tolist() == [["lr", 4, 4.0], ["norm", 4, 8.0]]
     assert store.metrics.last([run.id], ["norm"])["name"].tolist() == ["norm"]
+
+
+def test_a_measure_has_a_line_for_each_weight_and_adaptation_step(store, run):
+    points = [Point(1, 0, 0.0, "learned_rate", None, None, 9.0)]
+    for step in (1, 2):
+        for weight in ("linear.weight", "rnn.bias_hh_l0"):
+            for adaptation_step in (0, 1):
+                value = step + adaptation_step / 10
+                points.append(Point(step, 0, 0.0, f"learned_rate/{weight}", None, adaptation_step, value))
+    store.metrics.add(run.id, [*points, Point(1, 0, 0.0, "learned_rates/other", None, 0, 7.0)])
+    store.flush()
+    curve = store.metrics.measure_curve([run.id], "learned_rate")
+    assert list(curve.columns) == ["run", "weight", "adaptation_step", "x", "step", "value", "dropped"]
+    lines = curve.groupby(["weight", "adaptation_step"], dropna=False)["value"].apply(list)
+    assert lines["linear.weight", 1] == [1.1, 2.1]
+    assert lines["rnn.bias_hh_l0", 0] == [1.0, 2.0]
+    whole = curve[curve["weight"] == ""]
+    assert whole["value"].tolist() == [9.0]
+    assert whole["adaptation_step"].isna().all()
+    assert len(curve) == 9
+
+
+def test_a_measure_that_no_run_has_is_an_empty_curve(store, run):
+    curve = store.metrics.measure_curve([run.id], "drift")
+    assert curve.empty
+    assert "weight" in curve
+
+
+@pytest.mark.parametrize("axis", ["gradient_evaluations", "flops"])
+def test_curves_are_drawn_over_what_was_spent_where_it_was_counted(
+    store, run, another_run, loss_points, axis
+):
+    for step in (1, 2):
+        store.metrics.add(run.id, loss_points(step, 1.0))
+        place = step, 100 * step, 1.0
+        store.metrics.add(
+            run.id,
+            [
+                Point(*place, axis, None, None, 1e6 * step),
+                Point(*place, "drift/linear.bias", None, None, 0.1),
+            ],
+        )
+    store.metrics.add(another_run.id, [*loss_points(1, 2.0), Point(1, 1, 1.0, "lr", None, None, 0.1)])
+    store.flush()
+    both = [run.id, another_run.id]
+    curve = store.metrics.curve(both, "query", x=axis)
+    assert curve["run"].unique().tolist() == [run.id]
+    assert curve["x"].tolist() == [1e6, 2e6]
+    assert store.metrics.measure_curve(both, "drift", x=axis)["x"].tolist() == [1e6, 2e6]
+    assert store.metrics.scalar_curve([another_run.id], "lr", x=axis).empty
+    assert store.metrics.measured(both) == {run.id: {axis, "drift"}, another_run.id: {"lr"}}
