@@ -1,8 +1,8 @@
 """The longer queries of `metrics`. Curves are thinned as that module says; what each wants bound stands above
 it. `compute` is what x counts where x is itself a scalar of the run, such as gradient evaluations."""
 
-# Run ids, x, the four names of the part, by task?, run ids, the four names as a list, task id or NULL (twice),
-# x, points that need no thinning, buckets.
+# Run ids, x, the four names of the part, by task?, run ids, the four names as a list, task id or NULL
+# (twice), x, points that need no thinning, buckets.
 LOSS_CURVE = """
 WITH compute AS (
     SELECT run, step, max(value) AS spent FROM metrics

@@ -113,7 +113,7 @@ class Metrics:
         """
         values = [list(run_ids), x, list(run_ids), name, f"{name}/", x, *_thinning(points)]
         curve = self._database.frame(SCALAR_CURVE, values)
-        curve.insert(1, "weight", curve.pop("name").str.partition("/")[2])
+        curve.insert(1, "weight", [measure.partition("/")[2] for measure in curve.pop("name")])
         return curve
 
     def last(self, run_ids: Collection[str], names: Collection[str] | None = None) -> pd.DataFrame:
