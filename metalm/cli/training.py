@@ -41,6 +41,9 @@ def train(
     minutes: Minutes = None,
     name: Annotated[str, typer.Option(help="What to call the run.")] = "",
     detach: Detach = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Launch nothing: measure what it would take, in seconds.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Trains a run and follows it. Ctrl-C stops it with a checkpoint; beside an app it goes on there."""
@@ -49,19 +52,11 @@ def train(
     if budget is not None:
         settings |= {"budget.unit": budget[0], "budget.amount": str(budget[1])}
     settings |= {key: str(value) for key, value in (("seed", seed), ("device", device)) if value is not None}
-    perform(
-        context,
-        "train",
-        show=print_stream,
-        as_json=as_json,
-        split=split,
-        algorithm=algorithm,
-        preset=preset,
-        settings=settings,
-        init=init,
-        name=name,
-        detach=detach,
-    )
+    asked = {"split": split, "algorithm": algorithm, "preset": preset, "settings": settings, "init": init}
+    if estimate:
+        perform(context, "estimate", show=print_record, as_json=as_json, **asked)
+    else:
+        perform(context, "train", show=print_stream, as_json=as_json, **asked, name=name, detach=detach)
 
 
 def evaluate(

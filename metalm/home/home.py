@@ -1,8 +1,8 @@
 """A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
-`splits`, `runs`, `training`, `loading`, `evaluating`, `live`, `bundles`. Here is how a home is opened, swept
-and closed.
+`splits`, `runs`, `training`, `loading`, `evaluating`, `live`, `bundles`; `estimating` stands on `training`
+alone. Here is how a home is opened, swept and closed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Self
 
 from metalm.errors import HomeError
 from metalm.home.bundles import SCRATCH_PREFIX, Bundles
+from metalm.home.estimating import Estimating
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
 from metalm.home.place import RUN_FILES, RUN_FOLDER
 from metalm.store.store import Store
@@ -28,7 +29,7 @@ TEXT_FILE = re.compile(r"[0-9a-f]{16}\.(txt|new)")
 STORE_FILE = "metalm.duckdb"
 
 
-class Home(Bundles):
+class Home(Bundles, Estimating):
     """An open home. Any thread may call any method; `Home.open` makes one, `close` or a `with` ends it."""
 
     def __init__(self, path: Path, store: Store, owner: Owner) -> None:

@@ -67,13 +67,23 @@ class Runs(Splits):
         group = new_id() if num_seeds > 1 else ""
         return self._create(configs, split_ref, names, group=group, tags=tuple(tags), notes=notes)
 
-    def _create(self, configs: list[RunConfig], split_ref: str, names: list[str], **noted: Any) -> list[Run]:
+    def planned_run(self, config: RunConfig, split_ref: str) -> Run:
+        """The run that `create_run` would make, checked as there; it is not stored."""
+        split, parent = self._origins(config, split_ref)
+        return self._new_run(replace(config, init=parent and parent.id), split, parent, "planned", {})
+
+    def _origins(self, config: RunConfig, split_ref: str) -> tuple[Split, Run | None]:
+        """The split, its texts all there, and the run to start from, which fits."""
         split = self.split(split_ref)
         for member in split.tasks:
             self.text_of(member.task)
-        parent = self.run(configs[0].init) if configs[0].init else None
+        parent = self.run(config.init) if config.init else None
         if parent is not None:
-            self._check_parent(parent, configs[0], split)
+            self._check_parent(parent, config, split)
+        return split, parent
+
+    def _create(self, configs: list[RunConfig], split_ref: str, names: list[str], **noted: Any) -> list[Run]:
+        split, parent = self._origins(configs[0], split_ref)
         taken = {name for _, name in self.store.runs.names()}
         runs = []
         for config, name in zip(configs, names, strict=True):

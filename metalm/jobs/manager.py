@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metalm.errors import NotFoundError, RunStateError
+from metalm.jobs.calibrations import Calibrations
 from metalm.jobs.listeners import Ended, Listener, Listeners
 from metalm.jobs.resources import threads_beside_the_app
 from metalm.jobs.work import Running
@@ -31,6 +32,7 @@ class JobManager:
     slots: device names that work side by side (default: all that this machine has).
     threads: torch threads of a worker (default: all cores but one).
     only_own: leave alone what other processes have queued; workers begin with the first job of this one.
+    calibrations: measurements of what a run would cost, made beside the queue.
     """
 
     def __init__(
@@ -47,7 +49,11 @@ class JobManager:
         self._changed = threading.Condition()
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
-        self._workers = Workers(self, home, slots=slots, threads=threads or threads_beside_the_app())
+        threads = threads or threads_beside_the_app()
+        self._workers = Workers(self, home, slots=slots, threads=threads)
+        self.calibrations = Calibrations(
+            home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
+        )
         self._sweep()
 
     def start(self) -> None:
@@ -79,6 +85,7 @@ class JobManager:
         self.halt()
         with self._changed:
             self._changed.notify_all()
+        self.calibrations.close()
         self._workers.join()
         for job in self.queue():
             if self._own is not None and job.id in self._own:

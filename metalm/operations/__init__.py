@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalm.errors import ConfigError, NotFoundError
-from metalm.operations import corpora, demo, evaluation, runs, splits, training
+from metalm.operations import corpora, demo, estimation, evaluation, runs, splits, training
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -29,6 +29,7 @@ OPERATIONS: dict[str, Operation] = {
     "splits show": splits.show,
     "splits audit": splits.audit,
     "train": training.train,
+    "estimate": estimation.estimate,
     "runs list": runs.listing,
     "runs show": runs.show,
     "runs stop": training.stop,

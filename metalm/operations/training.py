@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metalm.store.jobs import Job
 
 Line = dict[str, Any]
-_DEFAULT_ALGORITHM = "fomaml"
+DEFAULT_ALGORITHM = "fomaml"
 
 
 def train(
@@ -32,7 +32,7 @@ def train(
     jobs: JobManager,
     *,
     split: str,
-    algorithm: str = _DEFAULT_ALGORITHM,
+    algorithm: str = DEFAULT_ALGORITHM,
     preset: str | None = None,
     settings: Mapping[str, str] | None = None,
     init: str | None = None,
@@ -44,19 +44,26 @@ def train(
     settings: dotted keys to text, as `--set` takes them (`budget.amount`, `seed` and `device` among them).
     init: a finished run to start from; its model and tokenizer are taken over unless told otherwise.
     """
-    parent = home.run(init) if init else None
-    config = make_config(
-        algorithm,
-        preset=preset,
-        settings=settings or {},
-        parent=run_config(parent.config) if parent else None,
-    )
-    if parent is not None:
-        config = dataclasses.replace(config, init=parent.id)
+    config = asked_config(home, algorithm, preset=preset, settings=settings, init=init)
     run = home.create_run(config, split, name=name)
     listener = Listener()
     job = jobs.train(run.id, listener=listener, detached=detach)
     yield from _follow(home, jobs, job, listener, detach=detach)
+
+
+def asked_config(
+    home: Home,
+    algorithm: str,
+    *,
+    preset: str | None,
+    settings: Mapping[str, str] | None,
+    init: str | None,
+) -> RunConfig:
+    """The config that the arguments of `train` describe."""
+    parent = home.run(init) if init else None
+    theirs = run_config(parent.config) if parent else None
+    config = make_config(algorithm, preset=preset, settings=settings or {}, parent=theirs)
+    return dataclasses.replace(config, init=parent.id) if parent else config
 
 
 def resume(home: Home, jobs: JobManager, *, run: str, detach: bool = False) -> Iterator[Line | None]:
