@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalm.errors import ConfigError
-from metalm.evaluate.sampling import as_text, sample
+from metalm.errors import ConfigError, DivergedError
+from metalm.evaluate.sampling import as_text, sample, sample_streams
 from metalm.learn.stopping import Stopped
 from metalm.text.tokenizers import CharacterTokenizer
 
@@ -91,6 +91,50 @@ def test_sampling_can_be_stopped(gru):
 def test_a_negative_temperature_is_refused(gru):
     with pytest.raises(ConfigError, match="temperature must be 0 or more, got -1"):
         sampled(gru(), temperature=-1)
+
+
+def streams_of(contender, num_streams, **settings):
+    settings = {"support": "Die Straße ".encode(), "num_bytes": 40, **settings}
+    streams = sample_streams(
+        contender.model, contender.weights, contender.tokenizer, num_streams=num_streams, **settings
+    )
+    return [b"".join(pieces) for pieces in zip(*streams, strict=True)]
+
+
+def test_streams_side_by_side_are_texts_of_their_own_and_the_first_is_the_single_one(gru, tokenizer):
+    contender = gru(tokenizer)
+    texts = streams_of(contender, 64)
+
+    assert len(set(texts)) > 1
+    assert texts[0] == b"".join(sampled(contender, prompt=b""))
+    assert texts[:3] == streams_of(contender, 3)
+
+
+def test_each_stream_ends_with_the_token_that_reaches_the_bytes_asked_for(gru, tokenizer):
+    longest = max(map(len, tokenizer.pieces))
+
+    assert all(30 <= len(text) < 30 + longest for text in streams_of(gru(tokenizer), 9, num_bytes=30))
+    assert streams_of(gru(tokenizer), 2, num_bytes=0) == []
+
+
+def test_tokens_are_drawn_as_often_as_their_probabilities_say(gru):
+    contender = gru()
+    contender.weights["linear.weight"].fill_(0.0)
+    contender.weights["linear.bias"].fill_(-torch.inf)
+    contender.weights["linear.bias"][list(b"abc")] = torch.tensor([0.2, 0.3, 0.5]).log()
+    text = b"".join(streams_of(contender, 50, num_bytes=200))
+
+    shares = [text.count(letter) / len(text) for letter in (b"a", b"b", b"c")]
+    assert shares == pytest.approx([0.2, 0.3, 0.5], abs=0.02)  # 4 standard deviations of 10 000 draws
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_weights_that_diverged_write_nothing(gru, temperature):
+    contender = gru()
+    contender.weights["linear.bias"][0] = torch.nan
+
+    with pytest.raises(DivergedError, match="logits must be finite"):
+        sampled(contender, temperature=temperature)
 
 
 @settings(deadline=None)
