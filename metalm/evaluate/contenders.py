@@ -13,10 +13,13 @@ from typing import Any, Literal, Protocol
 
 from metalm.config import InnerLoop
 from metalm.learn.inner import SupportSet, adaptation
+from metalm.learn.rules import Rule
 from metalm.learn.score import Score, score
 from metalm.learn.stopping import ShouldStop, never, stop_if
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.task_weights import of_task, shared
 from metalm.text.tokenizers import Tokenizer
 
 Method = Literal["adapt", "uniform", "unigram", "scratch", "joint zero-shot", "joint fine-tuning"]
@@ -101,13 +104,13 @@ class AdaptingGru:
         device = next(iter(self.weights.values())).device
         windows = SupportSet.of_text(self.tokenizer, support, self.inner.window, device)
         seconds, begin = 0.0, time.perf_counter()
-        for adapted in adaptation(self.model, self.weights, windows, self.inner):
+        engine, slow = engine_for(self.model), shared(self.weights, 1)
+        for adapted in adaptation(engine, slow, [windows], Rule(self.inner)):
             seconds += time.perf_counter() - begin
             stop_if(should_stop)
             if adapted.step in steps:
-                cost = score(
-                    self.model, adapted.weights, self.tokenizer, support, query, should_stop=should_stop
-                )
+                fast = of_task(adapted.weights, 0)
+                cost = score(self.model, fast, self.tokenizer, support, query, should_stop=should_stop)
                 yield Judged(adapted.step, seconds, cost)
             if adapted.step >= max(steps):
                 return

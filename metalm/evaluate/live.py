@@ -15,10 +15,13 @@ import numpy as np
 from metalm.config import InnerLoop
 from metalm.errors import SplitError
 from metalm.learn.inner import SupportSet, adaptation
+from metalm.learn.rules import Rule
 from metalm.learn.score import Score, token_nats
 from metalm.learn.stopping import ShouldStop, never, stop_if
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.task_weights import of_task, shared
 from metalm.text.tokenizers import Encoded, Tokenizer
 
 MIN_PASTE_BYTES = 256  # below it neither part says anything
@@ -59,14 +62,15 @@ def adapt_live(
     encoded = tokenizer.encode(query)
     windows = SupportSet.of_text(tokenizer, support, inner.window, device)
     seconds, begin = 0.0, time.perf_counter()
-    for adapted in adaptation(model, weights, windows, inner):
+    for adapted in adaptation(engine_for(model), shared(weights, 1), [windows], Rule(inner)):
         seconds += time.perf_counter() - begin
         stop_if(should_stop)
         scored = time.perf_counter()
-        nats = token_nats(model, adapted.weights, tokenizer, support, encoded, should_stop=should_stop)
+        fast = of_task(adapted.weights, 0)
+        nats = token_nats(model, fast, tokenizer, support, encoded, should_stop=should_stop)
         chars = character_nats(encoded, nats, query)
         cost = Score(float(chars.sum()), len(nats), len(query), len(chars), time.perf_counter() - scored)
-        yield LiveStep(adapted.step, cost, chars, seconds, adapted.weights)
+        yield LiveStep(adapted.step, cost, chars, seconds, fast)
         begin = time.perf_counter()
 
 

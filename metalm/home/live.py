@@ -69,13 +69,18 @@ class Live(Evaluating):
         """
         from metalm.evaluate.sampling import sample
         from metalm.learn.inner import SupportSet, adapt
+        from metalm.learn.rules import Rule
+        from metalm.model.engines import engine_for
+        from metalm.model.task_weights import of_task, shared
 
         loaded = self.load(ref, device=device)
         if weights is None:
             inner = _changed(loaded.inner, steps, None)
             place = loaded.weights["embedding.weight"].device
             windows = SupportSet.of_text(loaded.tokenizer, support, inner.window, place)
-            weights = adapt(loaded.model, loaded.weights, windows, inner, should_stop=should_stop)
+            slow = shared(loaded.weights, 1)
+            fast = adapt(engine_for(loaded.model), slow, [windows], Rule(inner), should_stop=should_stop)
+            weights = of_task(fast, 0)
         yield from sample(
             loaded.model,
             weights,

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metalm.config import Fomaml
-from metalm.learn.inner import losses_and_gradient
+from metalm.config import Episodic
+from metalm.learn.inner import blocks
 from metalm.learn.learner import Learner
+from metalm.learn.outer_gradient import OuterGradient
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
-from metalm.model.fast_weights import mean_weights
 
 
-def meta_step(learner: Learner, episodes: Sequence[Episode], config: Fomaml, watch: Watch) -> None:
+def meta_step(learner: Learner, episodes: Sequence[Episode], config: Episodic, watch: Watch) -> None:
     """One optimiser step along the mean over tasks of the query gradient."""
-    gradients = []
-    for task in episodes:
-        fast = learner.adapted(task, config.inner, watch)
-        nats_BT, gradient = losses_and_gradient(learner.model, fast, task.query_BT, learner.dropout)
-        watch.saw(task, "query", config.inner.steps, nats_BT, task.query_BT[:, 1:])
-        gradients.append(gradient)
-    learner.descend(mean_weights(gradients), watch)
+    outer = OuterGradient(learner, config, watch)
+    for block in blocks(episodes):
+        outer.add(outer.query_gradient(block, outer.fast(block)))
+    outer.descend()

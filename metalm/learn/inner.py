@@ -1,31 +1,44 @@
-"""The inner loop: slow weights and a support set in, fast weights out; nothing is changed in place.
+"""The inner loop: slow weights and support sets in, fast weights out, many tasks side by side.
 
-First order: the fast weights carry no graph back to the slow ones.
-Shapes: N windows of a support set, B windows of one batch, T tokens predicted in a window, V vocabulary.
+Nothing that is handed in is changed. What the outer loop wants to know of the way is in each `Adapted`.
+Shapes: T tasks, N windows of a support set, B windows of one batch, S tokens predicted in a window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from metalm.config import InnerLoop
+from metalm.learn.moves import Moves
+from metalm.learn.rules import Rule
+from metalm.learn.spaces import space_of
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.model.fast_weights import Weights, run
-from metalm.model.gru import GRULM
+from metalm.model.engine import Engine, Losses, Windows, side_by_side
+from metalm.model.task_weights import TaskWeights, norms_T
 from metalm.text.tokenizers import Tokenizer
+
+# Tasks that are computed side by side: memory grows with this number, not with that of all tasks.
+TASKS_AT_ONCE = 8
+
+Item = TypeVar("Item")
+
+
+def blocks(tasks: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The tasks in order, as many at a time as are computed side by side."""
+    for begin in range(0, len(tasks), TASKS_AT_ONCE):
+        yield tasks[begin : begin + TASKS_AT_ONCE]
 
 
 @dataclass(frozen=True)
 class SupportSet:
     """The windows that adaptation learns from, in the order in which it reads them.
 
-    windows_NT: int64 (N, T + 1): each window's inputs are its first T tokens, its targets the last T.
+    windows_NT: int64 (N, S + 1): each window's inputs are its first S tokens, its targets the last S.
     """
 
     windows_NT: Tensor
@@ -57,89 +70,110 @@ class SupportSet:
         return len(self.windows_NT)
 
     def batch(self, step: int, size: int) -> Tensor:
-        """What adaptation step `step` (from 0) learns from: the next `size` windows, in a circle, (B, T + 1).
+        """What adaptation step `step` (from 0) learns from: the next `size` windows, in a circle, (B, S + 1).
 
         No window comes twice in one batch: a set smaller than `size` is its own batch.
         """
         size = min(size, len(self))
-        order = torch.arange(step * size, (step + 1) * size, device=self.windows_NT.device) % len(self)
+        order = torch.arange(step * size, (step + 1) * size, device=self.windows_NT.device) % max(
+            1, len(self)
+        )
         return self.windows_NT[order]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one adaptation step learned from, under the weights before it.
+
+    norms_T: of each task's gradient in the space where adaptation moves; factors_T: by how much it was
+    shortened. gradient: by the weights, before that; None unless it was asked for.
+    """
+
+    windows: Windows
+    losses: Losses
+    norms_T: Tensor
+    factors_T: Tensor
+    gradient: TaskWeights | None
 
 
 @dataclass(frozen=True)
 class Adapted:
     """The fast weights after `step` adaptation steps; after none they are the slow weights themselves.
 
-    nats_BT: the loss of each token that this step learned from, under the weights before it; targets_BT:
-    those tokens. Both are empty at step 0. gradient_norm: before clipping.
+    point: the same in the space where adaptation moves (`metalm.learn.spaces`). lesson: of the step that led
+    here; None at step 0.
     """
 
     step: int
-    weights: Weights
-    nats_BT: Tensor
-    targets_BT: Tensor
-    gradient_norm: float = 0.0
+    weights: TaskWeights
+    point: TaskWeights
+    lesson: Lesson | None = None
 
 
-def token_losses(
-    model: GRULM, weights: Weights, windows_BT: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
-    """Nats of every token of windows (B, T + 1) but the first, from the zero state: (B, T)."""
-    logits_BTV, _ = run(model, weights, windows_BT[:, :-1], generator=generator)
-    targets_BT = windows_BT[:, 1:]
-    nats = cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten(), reduction="none")
-    return nats.view(targets_BT.shape)
+@dataclass(frozen=True)
+class Wanted:
+    """What an outer step wants of adaptation beside the fast weights. Steps are counted from 0.
+
+    dropout_seeds: what the dropout masks of each step follow from; None drops nothing. gradients: the steps whose
+    gradients are handed out. by_all: of them, those that are taken by all weights, not only by those that adapt.
+    """
+
+    dropout_seeds: Sequence[int] | None = None
+    gradients: Collection[int] = ()
+    by_all: Collection[int] = ()
 
 
-def losses_and_gradient(
-    model: GRULM, weights: Weights, windows_BT: Tensor, generator: torch.Generator | None = None
-) -> tuple[Tensor, Weights]:
-    """`token_losses` without a graph, and the gradient of their mean at `weights`, by name."""
-    leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
-    nats_BT = token_losses(model, leaves, windows_BT, generator)
-    gradients = torch.autograd.grad(nats_BT.mean(), list(leaves.values()))
-    return nats_BT.detach(), dict(zip(leaves, gradients, strict=True))
-
-
+@torch.no_grad()
 def adaptation(
-    model: GRULM,
-    weights: Weights,
-    support: SupportSet,
-    inner: InnerLoop,
-    generator: torch.Generator | None = None,
+    engine: Engine,
+    weights: TaskWeights,
+    supports: Sequence[SupportSet],
+    rule: Rule,
+    wanted: Wanted = Wanted(),
 ) -> Iterator[Adapted]:
     """The way from slow to fast weights, one `Adapted` a step, from step 0 (the slow weights themselves) on.
 
-    Plain SGD on nats per token; a gradient longer than `inner.clip` is shortened to it. `weights` is not
-    changed. A support set without a window allows no step. generator: for dropout, in training only.
+    Each task descends nats per token of its own batches as `rule` says; where the sets differ in shape the rest
+    is masked. A task whose set is empty does not move; if all are, there is no step at all.
     """
-    nothing = support.windows_NT[:0, 1:]
-    yield Adapted(0, weights, nothing.float(), nothing)
-    for step in range(inner.steps if len(support) else 0):
-        windows_BT = support.batch(step, inner.batch)
-        nats_BT, gradient = losses_and_gradient(model, weights, windows_BT, generator)
-        norm = torch.nn.utils.get_total_norm(gradient.values())
-        rate = inner.lr * (inner.clip / norm.clamp(min=inner.clip)) if inner.clip else inner.lr
-        weights = {name: weight.detach() - rate * gradient[name] for name, weight in weights.items()}
-        yield Adapted(step + 1, weights, nats_BT, windows_BT[:, 1:], float(norm))
+    space = space_of(rule, weights)
+    moves = Moves(rule, space.start)
+    point = space.start
+    yield Adapted(0, weights, point)
+    for step in range(rule.inner.steps if any(map(len, supports)) else 0):
+        batches = [support.batch(step, rule.inner.batch) for support in supports]
+        windows = side_by_side(batches, wanted.dropout_seeds and wanted.dropout_seeds[step])
+        names = None if step in wanted.by_all else space.names
+        losses, gradient = engine.gradient(weights, windows, names)
+        pulled = space.pulled(gradient)
+        lengths_T = norms_T(pulled)
+        factors_T = clip_factors(lengths_T, rule.inner.clip)
+        kept = gradient if step in wanted.gradients else None
+        point = moves.moved(point, pulled, factors_T, step, is_ours=kept is None)
+        weights = space.weights(point)
+        yield Adapted(step + 1, weights, point, Lesson(windows, losses, lengths_T, factors_T, kept))
+
+
+def clip_factors(lengths_T: Tensor, clip: float) -> Tensor:
+    """By how much gradients of those lengths are shortened, so that none is longer than `clip` (0: no limit)."""
+    return clip / lengths_T.clamp(min=clip) if clip else torch.ones_like(lengths_T)
 
 
 def adapt(
-    model: GRULM,
-    weights: Weights,
-    support: SupportSet,
-    inner: InnerLoop,
+    engine: Engine,
+    weights: TaskWeights,
+    supports: Sequence[SupportSet],
+    rule: Rule,
     *,
     on_step: Callable[[Adapted], None] | None = None,
     should_stop: ShouldStop = never,
-    generator: torch.Generator | None = None,
-) -> Weights:
-    """The fast weights: `weights` after `inner.steps` steps on the support set; for 0 steps, `weights`.
+) -> TaskWeights:
+    """The fast weights: `weights` after `inner.steps` steps on the support sets; for 0 steps, `weights`.
 
     on_step hears of every step from 0 on. Raises Stopped when `should_stop` says so between two steps.
     Source: Finn et al. 2017, algorithm 1, line 6 (arXiv:1703.03400).
     """
-    for adapted in adaptation(model, weights, support, inner, generator):
+    for adapted in adaptation(engine, weights, supports, rule):
         if on_step is not None:
             on_step(adapted)
         stop_if(should_stop)

@@ -1,8 +1,8 @@
-"""What an outer step changes: the slow weights and the optimiser that moves them."""
+"""What an outer step changes: the slow weights, what is learned beside them, and the optimiser that moves both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,32 +11,40 @@ from torch import Tensor
 
 from metalm.config import Algorithm, InnerLoop
 from metalm.errors import ConfigError
-from metalm.learn.inner import adapt
 from metalm.learn.optimizers import optimizer_of, step_size
+from metalm.learn.rules import FISHER, Rule
 from metalm.learn.watch import Watch
-from metalm.learn.windows import Episode
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.task_weights import TaskWeights, shared
 
+LEARNED = "learned/"
 _OPTIMIZER = "optimizer/"
 _DROPOUT = 1  # tells the draws of dropout from those of the meta-batch, of the same seed and step
 
 
 class Learner:
-    """A model whose own parameters are the slow weights, and the state of their optimiser.
+    """A model whose own parameters are the slow weights, what the run learns beside them, and their optimiser.
 
-    progress: the share of the budget used before the step under way. dropout: the generator of that step's
-    dropout masks, None when the model drops nothing.
+    learned: as in `metalm.learn.rules`; the optimiser moves it like the weights, but for the Fisher information,
+    which is observed. progress: the share of the budget used before the step under way.
     """
 
-    def __init__(self, model: GRULM, algorithm: Algorithm) -> None:
+    def __init__(self, model: GRULM, algorithm: Algorithm, learned: Weights | None = None) -> None:
         self.model = model
+        self.engine = engine_for(model)
         self.weights: Weights = dict(model.named_parameters())
+        self.learned: Weights = dict(learned or {})
         self.progress = 0.0
-        self.dropout: torch.Generator | None = None
+        self._dropout: np.random.Generator | None = None
         # Reptile moves the weights itself.
         self._config = getattr(algorithm, "optimizer", None)
-        self._optimizer = optimizer_of(self._config, self.weights.values()) if self._config else None
+        descended = {n: tensor for n, tensor in self.learned.items() if not n.startswith(FISHER)}
+        self._moved: Weights = {**self.weights, **descended}
+        self._optimizer = None
+        if self._config is not None:
+            self._optimizer = optimizer_of(self._config, self.weights.values(), descended.values())
 
     @property
     def device(self) -> torch.device:
@@ -49,33 +57,46 @@ class Learner:
             for group in self._optimizer.param_groups:
                 group["lr"] = step_size(self._config, step, progress)
         if self.model.config.dropout > 0:
-            number = np.random.default_rng([seed, step, _DROPOUT]).integers(2**63)
-            self.dropout = torch.Generator(self.device).manual_seed(int(number))
+            self._dropout = np.random.default_rng([seed, step, _DROPOUT])
 
-    def adapted(self, task: Episode, inner: InnerLoop, watch: Watch) -> Weights:
-        """The fast weights of one episode; its support losses are seen on the way. Raises Stopped."""
-        on_step = watch.adapting(task)
-        return adapt(self.model, self.weights, task.support, inner, on_step=on_step, generator=self.dropout)
+    def dropout_seeds(self, num_calls: int) -> list[int] | None:
+        """What the dropout masks of the next calls of the engine follow from; None when nothing is dropped."""
+        if self._dropout is None:
+            return None
+        return self._dropout.integers(2**63, size=num_calls).tolist()
 
-    def descend(self, gradient: Weights, watch: Watch) -> None:
-        """Move the slow weights one optimiser step down `gradient`, clipped where the config says so.
+    def slow(self, num_tasks: int) -> TaskWeights:
+        """The slow weights, of so many tasks."""
+        return shared(self.weights, num_tasks)
 
-        Raises DivergedError, before anything is moved, when the gradient is not finite.
+    def rule(self, inner: InnerLoop) -> Rule:
+        """How the run adapts as things stand."""
+        return Rule(inner, {name: tensor.detach() for name, tensor in self.learned.items()})
+
+    def descend(self, gradient: Mapping[str, Tensor], watch: Watch) -> None:
+        """Move slow weights and what is learned one optimiser step down `gradient`, clipped as the config says.
+
+        A name that `gradient` lacks stays. Raises DivergedError, before anything is moved, when a loss that was
+        seen or the gradient is not finite.
         """
+        watch.settle()
         norm = float(torch.nn.utils.get_total_norm(gradient.values()))
         watch.measured("gradient_norm", norm)
         watch.measured("lr", self._optimizer.param_groups[0]["lr"])
         clip = getattr(self._config, "clip", 0.0)  # plain Adam has none
-        for name, weight in self.weights.items():
-            weight.grad = gradient[name] * (clip / norm) if 0 < clip < norm else gradient[name]
+        for name, part in gradient.items():
+            self._moved[name].grad = part * (clip / norm) if 0 < clip < norm else part
         self._optimizer.step()
         self._optimizer.zero_grad()
 
     @torch.no_grad()
-    def move(self, way: Weights, share: float) -> None:
-        """Move the slow weights by `share` of `way`."""
-        for name, weight in self.weights.items():
-            weight.add_(way[name], alpha=share)
+    def move(self, way: Weights, share: float, watch: Watch) -> None:
+        """Move the slow weights by `share` of `way`. Raises DivergedError, before that, when a loss or it is not
+        finite."""
+        watch.settle()
+        watch.measured("way", float(torch.nn.utils.get_total_norm(way.values())))
+        for name, part in way.items():
+            self.weights[name].add_(part, alpha=share)
 
     @contextmanager
     def undone_unless_completed(self) -> Iterator[None]:
@@ -89,10 +110,20 @@ class Learner:
             if not completed:
                 self.restore(tensors)
 
+    def values(self) -> dict[str, Tensor]:
+        """Weights by name and what is learned as `learned/<name>`, in the learner's own memory."""
+        named = {**self.weights, **self.learned}
+        return {self._key(name): tensor.detach() for name, tensor in named.items()}
+
+    def start_from(self, weights: Weights, learned: Weights) -> None:
+        """Take over weights, and of what was learned elsewhere that which is learned here in the same shape."""
+        known = {n: t for n, t in learned.items() if n in self.learned and t.shape == self.learned[n].shape}
+        self.restore({**self.tensors(), **weights, **{LEARNED + n: t for n, t in known.items()}})
+
     def tensors(self) -> dict[str, Tensor]:
-        """Weights by name, optimiser state as `optimizer/<weight>/<what>`, in the learner's own memory."""
-        tensors = {name: weight.detach() for name, weight in self.weights.items()}
-        names = list(self.weights)
+        """`values`, and the optimiser's state as `optimizer/<name there>/<what>`."""
+        tensors = self.values()
+        names = [self._key(name) for name in self._moved]
         if self._optimizer is not None:
             # Numbered as the weights are; empty before the first step.
             for number, state in self._optimizer.state_dict()["state"].items():
@@ -100,21 +131,23 @@ class Learner:
                     tensors[f"{_OPTIMIZER}{names[number]}/{what}"] = value
         return tensors
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go back to what `tensors()` gave. ConfigError when a weight is missing or has another shape."""
-        for name, weight in self.weights.items():
-            if name not in tensors or tensors[name].shape != weight.shape:
-                raise ConfigError(f"the checkpoint must hold {name} of shape {tuple(weight.shape)}")
-            with torch.no_grad():
-                weight.copy_(tensors[name])
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to what `tensors()` gave. ConfigError when a tensor is missing or has another shape."""
+        for name, tensor in self.values().items():
+            if name not in tensors or tensors[name].shape != tensor.shape:
+                raise ConfigError(f"the checkpoint must hold {name} of shape {tuple(tensor.shape)}")
+            tensor.copy_(tensors[name])
         if self._optimizer is not None:
             groups = self._optimizer.state_dict()["param_groups"]
             self._optimizer.load_state_dict({"state": self._state_of(tensors), "param_groups": groups})
 
-    def _state_of(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    def _key(self, name: str) -> str:
+        return name if name in self.weights else LEARNED + name
+
+    def _state_of(self, tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         """The optimiser's own form: its weights by number."""
         state: dict[int, dict[str, Tensor]] = {}
-        numbers = {name: number for number, name in enumerate(self.weights)}
+        numbers = {self._key(name): number for number, name in enumerate(self._moved)}
         for key, value in tensors.items():
             if key.startswith(_OPTIMIZER):
                 name, what = key.removeprefix(_OPTIMIZER).rsplit("/", 1)

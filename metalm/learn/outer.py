@@ -7,29 +7,35 @@ drawn, and a checkpoint holds no generator's state.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from metalm.config import RunConfig, run_config
 from metalm.errors import ConfigError
-from metalm.learn.algorithms import RECIPES
+from metalm.learn.algorithms import RECIPES, starting_learned
 from metalm.learn.checkpoints import read_checkpoint, write_checkpoint
-from metalm.learn.learner import Learner
+from metalm.learn.learner import LEARNED, Learner
+from metalm.learn.measures import measures
 from metalm.learn.meta_batches import MetaBatches
-from metalm.learn.reports import Loss, Report
+from metalm.learn.prefetch import Ahead
+from metalm.learn.reports import Loss, Measure, Report
+from metalm.learn.rules import Rule
 from metalm.learn.stopping import ShouldStop, Stopped, never
 from metalm.learn.validation import mean_bits_per_byte, validation_losses, validation_tasks
 from metalm.learn.watch import Watch
+from metalm.learn.windows import Visit
 from metalm.model.fast_weights import Weights, slow_weights
+from metalm.model.flops import GRADIENTS_PER_HESSIAN_PRODUCT, flops
 from metalm.model.gru import new_model
 from metalm.model.weight_files import fitting
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 
-_BEST = "best/"
+_BEST, _START = "best/", "start/"
 
 
 @dataclass
@@ -38,17 +44,28 @@ class State:
 
     step: int = 0
     tokens: int = 0
+    gradient_evaluations: int = 0
+    flops: float = 0.0
     seconds: float = 0.0
     owes_validation: bool = False  # a meta-validation is due at this step and not yet made
     best_step: int | None = None
     best_value: float | None = None  # bits per byte after adaptation, the mean over meta-validation tasks
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What an outer step tells, before it is a report."""
+
+    losses: tuple[Loss, ...] = ()
+    scalars: dict[str, float] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+
+
 class Training:
     """One run under way. `start` or `resume` makes one; `run` trains; `save` keeps it.
 
-    weights, best_weights: slow weights by name, on the device; best_weights are those of the best
-    meta-validation, None before there was one. Between two reports, and after `run` ended for whatever
+    weights, learned: slow weights by name and what is learned beside them, on the device; best_weights and
+    best_learned are those of the best meta-validation, None before there was one. Between two reports, and after `run` ended for whatever
     reason, the state is that of the last whole outer step.
     """
 
@@ -65,9 +82,13 @@ class Training:
         self.config = config
         self.tokenizer = tokenizer
         self.state = State()
-        self.best_weights: Weights | None = None
         self.model = new_model(config.model, tokenizer.vocab_size, config.seed).to(device)
-        self._learner = Learner(self.model, config.algorithm)
+        learned = starting_learned(config, self.model)
+        self._learner = Learner(self.model, config.algorithm, learned)
+        self._start: Weights = {}
+        self._best: dict[str, Tensor] | None = (
+            None  # of the best meta-validation, as `Learner.values` names them
+        )
         self._meta_batches = MetaBatches(config, train, tokenizer, tokens_dir, device, should_stop)
         limits = config.validation.support_bytes, config.validation.query_bytes
         self._validation = validation_tasks(validation, *limits)
@@ -84,8 +105,12 @@ class Training:
         device: torch.device,
         initial_weights: Weights | None = None,
         should_stop: ShouldStop = never,
+        initial_learned: Weights | None = None,
     ) -> Training:
         """A run at step 0, from weights that follow from the seed or, for a warm start, `initial_weights`.
+
+        initial_learned: what that run learned beside; what of it this run's algorithm learns too, in the same
+        shape, goes on from there.
 
         train: at least one meta-train task, in the order in which `sequential` visits them. Raises SplitError
         when one is too short, ConfigError when the weights do not fit the model, Stopped while the tokens of
@@ -93,7 +118,9 @@ class Training:
         """
         training = cls(config, train, validation, tokenizer, tokens_dir, device, should_stop)
         if initial_weights is not None:
-            training._learner.restore(fitting(initial_weights, training.model, "the starting run"))
+            weights = fitting(initial_weights, training.model, "the starting run")
+            training._learner.start_from(weights, initial_learned or {})
+        training._start = {name: weight.clone() for name, weight in training.weights.items()}
         return training
 
     @classmethod
@@ -118,21 +145,22 @@ class Training:
         for name, value in training._data_names().items():
             if state[name] != value:
                 raise ConfigError(f"{name} of a run must be those of its checkpoint, got others")
-        best = {name: tensor for name, tensor in tensors.items() if name.startswith(_BEST)}
-        training._learner.restore({n: tensor for n, tensor in tensors.items() if n not in best})
-        training.best_weights = {n.removeprefix(_BEST): w.to(device) for n, w in best.items()} or None
+        training._learner.restore(tensors)
+        training._start = _under(_START, tensors, device)
+        training._best = _under(_BEST, tensors, device) or None
         training.state = State(**state["state"])
         return training
 
     def save(self, folder: Path) -> None:
         """Leave in `folder` all that `resume` needs, in place of an older checkpoint; all or nothing."""
-        best = {f"{_BEST}{name}": weight for name, weight in (self.best_weights or {}).items()}
+        best = {f"{_BEST}{name}": tensor for name, tensor in (self._best or {}).items()}
+        start = {f"{_START}{name}": weight for name, weight in self._start.items()}
         state = {
             "config": self.config.to_json(),
             "state": vars(self.state),
             **self._data_names(),
         }
-        write_checkpoint(folder, state, {**self._learner.tensors(), **best})
+        write_checkpoint(folder, state, {**self._learner.tensors(), **best, **start})
 
     def extend(self, amount: float) -> None:
         """Make the budget `amount` in all, in its own unit; the optimiser goes on where it was.
@@ -147,6 +175,24 @@ class Training:
     @property
     def weights(self) -> Weights:
         return slow_weights(self.model)
+
+    @property
+    def learned(self) -> Weights:
+        return self.rule.learned
+
+    @property
+    def rule(self) -> Rule:
+        """How the run adapts as things stand."""
+        return self._learner.rule(self.config.adaptation)
+
+    @property
+    def best_weights(self) -> Weights | None:
+        best = self._best
+        return None if best is None else {n: w for n, w in best.items() if not n.startswith(LEARNED)}
+
+    @property
+    def best_learned(self) -> Weights | None:
+        return None if self._best is None else _under(LEARNED, self._best)
 
     @property
     def progress(self) -> float:
@@ -170,45 +216,59 @@ class Training:
         DivergedError, the state being that of the step before, when a loss is not finite.
         """
         if self.state.owes_validation and not should_stop():
-            yield self._report((), {}, should_stop)
-        while self.progress < 1.0 and not should_stop():
-            try:
-                watch = self._outer_step(should_stop)
-            except Stopped:
-                return
-            yield self._report(watch.losses(), watch.scalars, should_stop)
+            yield self._report(None, should_stop)
+        with Ahead(self._meta_batches.visits) as visits:
+            while self.progress < 1.0 and not should_stop():
+                try:
+                    told = self._outer_step(visits, should_stop)
+                except Stopped:
+                    return
+                yield self._report(told, should_stop)
 
-    def _outer_step(self, should_stop: ShouldStop) -> Watch:
+    def _outer_step(self, visits: Ahead[list[Visit]], should_stop: ShouldStop) -> _Told:
         begin = time.perf_counter()
         step = self.state.step + 1
         watch = Watch(step, self.tokenizer, should_stop)
         self._learner.begin(step, self.progress, self.config.seed)
         meta_step = RECIPES[self.config.algorithm.name].meta_step
-        meta_step(self._learner, self._meta_batches.visits(step), self.config.algorithm, watch)
+        meta_step(self._learner, visits.get(step), self.config.algorithm, watch)
         self.state.step = step
-        self.state.tokens += watch.tokens
-        self.state.seconds += time.perf_counter() - begin
+        self._count(watch)
+        losses, seconds = watch.losses(), time.perf_counter() - begin
+        self.state.seconds += seconds
         every = self.config.validation.every
         is_due = self.progress >= 1.0 or (every > 0 and step % every == 0)
         self.state.owes_validation = is_due and bool(self._validation)
-        return watch
+        return _Told(losses, watch.scalars, (*watch.measures(), *_speed(watch.tokens, seconds)))
 
-    def _report(self, losses: tuple[Loss, ...], scalars: dict[str, float], should_stop: ShouldStop) -> Report:
+    def _count(self, watch: Watch) -> None:
+        tokens, products = watch.tokens, watch.hessian_tokens
+        self.state.tokens += tokens
+        self.state.gradient_evaluations += tokens + GRADIENTS_PER_HESSIAN_PRODUCT * products
+        self.state.flops += flops(
+            self.model, scored=watch.scored, gradients=tokens, hessian_products=products
+        )
+
+    def _report(self, told: _Told | None, should_stop: ShouldStop) -> Report:
         """The step's report, with the meta-validation that it owes unless a stop cuts that off."""
-        is_best = False
+        told, is_best = told or _Told(), False
         if self.state.owes_validation:
             try:
                 measured = self._validate(should_stop)
             except Stopped:
                 measured = ()
             is_best = self._judge(measured) if measured else False
-            losses += measured
+            of_weights = measures(self.weights, self._start, self.rule) if measured else ()
+            told = _Told(told.losses + measured, told.scalars, told.measures + of_weights)
         return Report(
             step=self.state.step,
             tokens=self.state.tokens,
+            gradient_evaluations=self.state.gradient_evaluations,
+            flops=self.state.flops,
             seconds=self.state.seconds,
-            losses=losses,
-            scalars=scalars,
+            losses=told.losses,
+            scalars=told.scalars,
+            measures=told.measures,
             progress=self.progress,
             is_best=is_best,
         )
@@ -216,7 +276,7 @@ class Training:
     def _validate(self, should_stop: ShouldStop) -> tuple[Loss, ...]:
         begin = time.perf_counter()
         losses = validation_losses(
-            self.model, self.weights, self.tokenizer, self._validation, self.config.adaptation, should_stop
+            self.model, self.weights, self.tokenizer, self._validation, self.rule, should_stop
         )
         self.state.seconds += time.perf_counter() - begin
         self.state.owes_validation = False
@@ -229,7 +289,7 @@ class Training:
         if not (value < (float("inf") if best is None else best)):  # NaN is never the best
             return False
         self.state.best_step, self.state.best_value = self.state.step, value
-        self.best_weights = {name: weight.clone() for name, weight in self.weights.items()}
+        self._best = {name: tensor.clone() for name, tensor in self._learner.values().items()}
         return True
 
     def _data_names(self) -> dict[str, object]:
@@ -239,3 +299,15 @@ class Training:
             "meta-train tasks": self._meta_batches.task_ids,
             "meta-validation tasks": [task.task_id for task in self._validation],
         }
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor], device: torch.device | None = None) -> Weights:
+    """The tensors whose names begin so, without that beginning."""
+    return {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _speed(tokens: int, seconds: float) -> tuple[Measure, ...]:
+    return (
+        Measure(name="seconds_per_step", value=seconds),
+        Measure(name="tokens_per_second", value=tokens / seconds),
+    )

@@ -16,11 +16,14 @@ import numpy as np
 from metalm.config import InnerLoop
 from metalm.errors import ConfigError
 from metalm.learn.inner import SupportSet, adaptation
+from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.validation import ValidationTask, validation_tasks
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.task_weights import of_task, shared
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
@@ -126,10 +129,11 @@ def _trajectory(
     """(steps, bits per byte) for every number of steps in `counts`; infinite once the weights diverged."""
     device = next(iter(weights.values())).device
     support = SupportSet.of_text(tokenizer, task.support, inner.window, device)
-    for adapted in adaptation(model, weights, support, inner):
+    for adapted in adaptation(engine_for(model), shared(weights, 1), [support], Rule(inner)):
         stop_if(should_stop)
         if adapted.step in counts:
-            cost = score(model, adapted.weights, tokenizer, task.support, task.query, should_stop=should_stop)
+            fast = of_task(adapted.weights, 0)
+            cost = score(model, fast, tokenizer, task.support, task.query, should_stop=should_stop)
             value = bits_per_byte(cost.nats, cost.bytes)
             yield adapted.step, value if math.isfinite(value) else math.inf
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from metalm.config import InnerLoop
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.reports import Loss
+from metalm.learn.rules import Rule
 from metalm.learn.score import Score, score
 from metalm.learn.stopping import ShouldStop
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.task_weights import of_task, shared
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
@@ -48,16 +50,16 @@ def validation_losses(
     weights: Weights,
     tokenizer: Tokenizer,
     tasks: Iterable[ValidationTask],
-    inner: InnerLoop,
+    rule: Rule,
     should_stop: ShouldStop,
 ) -> tuple[Loss, ...]:
-    """Each task's query loss before and after `inner.steps` adaptation steps. Raises Stopped."""
+    """Each task's query loss before and after `rule.inner.steps` adaptation steps. Raises Stopped."""
     losses = []
     for task in tasks:
         device = next(iter(weights.values())).device
-        support = SupportSet.of_text(tokenizer, task.support, inner.window, device)
-        fast = adapt(model, weights, support, inner, should_stop=should_stop)
-        for step, used in {0: weights, inner.steps: fast}.items():
+        support = SupportSet.of_text(tokenizer, task.support, rule.inner.window, device)
+        fast = adapt(engine_for(model), shared(weights, 1), [support], rule, should_stop=should_stop)
+        for step, used in {0: weights, rule.inner.steps: of_task(fast, 0)}.items():
             cost = score(model, used, tokenizer, task.support, task.query, should_stop=should_stop)
             losses.append(_loss(task, step, cost))
     return tuple(losses)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalm.config import Algorithm, Fomaml, Joint, Reptile, Sequential
+from metalm.config import Algorithm, Episodic, Joint, Sequential
 from metalm.errors import SplitError
 from metalm.learn.inner import SupportSet
 
@@ -69,7 +69,7 @@ class Batch(Visit):
     windows_BT: Tensor
 
 
-def draw_episode(task: TaskTokens, config: Fomaml | Reptile, rng: np.random.Generator) -> Episode:
+def draw_episode(task: TaskTokens, config: Episodic, rng: np.random.Generator) -> Episode:
     """Support windows for every adaptation step and one batch of query windows, all of them disjoint.
 
     A text too short for that gives fewer: a quarter of its windows is judged on, and adaptation reads the
@@ -113,11 +113,10 @@ def _slots(task: TaskTokens, window: int, num_windows: int, rng: np.random.Gener
 
 def check_length(task: TaskTokens, algorithm: Algorithm) -> None:
     """Raises SplitError when the task's training part is too short for a single visit."""
-    match algorithm:
-        case Sequential(window=window) | Joint(window=window):
-            needed, what = window + 1, "one window"
-        case Fomaml(inner=inner) | Reptile(inner=inner):
-            needed, what = 2 * (inner.window + 1), "one support and one query window"
+    if isinstance(algorithm, Episodic):
+        needed, what = 2 * (algorithm.inner.window + 1), "one support and one query window"
+    else:
+        needed, what = algorithm.window + 1, "one window"
     if len(task.ids) < needed:
         raise SplitError(
             f"task {task.name!r} has {len(task.ids)} tokens to train on, needs {needed} for {what} of "

@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 from metalm.errors import SplitError
 from metalm.evaluate.live import MIN_PASTE_BYTES, adapt_live, character_nats, cut_paste
 from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.rules import Rule
+from metalm.model.engines import engine_for
+from metalm.model.task_weights import of_task, shared
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
 from metalm.text.tokenizers import ByteTokenizer, CharacterTokenizer
@@ -34,7 +37,8 @@ def test_every_step_has_the_score_of_its_weights(gru, tokenizer):
 
     assert [step.step for step in live] == [0, 1, 2, 3]
     support = SupportSet.of_text(tokenizer, SUPPORT, contender.inner.window)
-    fast = adapt(contender.model, contender.weights, support, contender.inner)
+    slow, rule = shared(contender.weights, 1), Rule(contender.inner)
+    fast = of_task(adapt(engine_for(contender.model), slow, [support], rule), 0)
     for step, weights in ((live[0], contender.weights), (live[3], fast)):
         expected = score(contender.model, weights, tokenizer, SUPPORT, QUERY)
         assert step.score.nats == pytest.approx(expected.nats)

@@ -41,7 +41,8 @@ def episodes_of(tasks, config):
 class Recorder(Learner):
     """A learner that keeps the gradient instead of going down it."""
 
-    def descend(self, gradient, watch):  # noqa: ARG002
+    def descend(self, gradient, watch):
+        watch.settle()
         self.gradient = gradient
 
 

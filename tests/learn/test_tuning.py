@@ -6,10 +6,13 @@ import pytest
 
 from metalm.errors import ConfigError
 from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
 from metalm.learn.tuning import Adaptation, Grid, GridPoint, tune
+from metalm.model.engines import engine_for
 from metalm.model.fast_weights import slow_weights
+from metalm.model.task_weights import of_task, shared
 from metalm.units import bits_per_byte
 
 GRID = Grid(lrs=(0.1, 1.0), steps=(1, 3), support_bytes=200, query_bytes=100)
@@ -26,7 +29,8 @@ def test_every_point_is_the_mean_score_of_the_whole_adaptation(model, tokenizer,
         for text in validation:
             support, query = text.read(*text.support(200)), text.read(*text.query(100))
             windows = SupportSet.of_text(tokenizer, support, inner.window)
-            fast = adapt(model, weights, windows, replace(inner, lr=point.lr, steps=point.steps))
+            rule = Rule(replace(inner, lr=point.lr, steps=point.steps))
+            fast = of_task(adapt(engine_for(model), shared(weights, 1), [windows], rule), 0)
             cost = score(model, fast, tokenizer, support, query)
             values.append(bits_per_byte(cost.nats, cost.bytes))
         assert point.bits_per_byte == pytest.approx(sum(values) / len(values))

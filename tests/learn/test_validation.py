@@ -1,6 +1,7 @@
 import pytest
 
 from metalm.config import InnerLoop
+from metalm.learn.rules import Rule
 from metalm.learn.stopping import never
 from metalm.learn.validation import mean_bits_per_byte, validation_losses, validation_tasks
 from metalm.model.fast_weights import slow_weights
@@ -28,7 +29,7 @@ def test_means_are_over_tasks_not_over_bytes(model, tokenizer, validation):
     tasks = validation_tasks(validation, 200, 100)
     inner = InnerLoop(steps=2, lr=0.3, batch=2, window=8)
 
-    losses = validation_losses(model, slow_weights(model), tokenizer, tasks, inner, never)
+    losses = validation_losses(model, slow_weights(model), tokenizer, tasks, Rule(inner), never)
 
     after = [bits_per_byte(loss.nats, loss.bytes) for loss in losses if loss.adaptation_step == 2]
     assert len(after) == 2
@@ -39,6 +40,6 @@ def test_means_are_over_tasks_not_over_bytes(model, tokenizer, validation):
 def test_no_steps_are_measured_once(model, tokenizer, validation):
     tasks = validation_tasks(validation, 200, 100)
 
-    losses = validation_losses(model, slow_weights(model), tokenizer, tasks, InnerLoop(steps=0), never)
+    losses = validation_losses(model, slow_weights(model), tokenizer, tasks, Rule(InnerLoop(steps=0)), never)
 
     assert [loss.adaptation_step for loss in losses] == [0, 0]

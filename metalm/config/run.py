@@ -1,68 +1,20 @@
-"""What can be set, once: small frozen dataclasses, checked at birth, each field with its line of help.
-
-`RunConfig` is all that a training run needs beside the split. The Train page and `--set key=value` are
-both made from the fields here, so a setting is added in this module and nowhere else. JSON in and out is
-`to_json` and `run_config`.
-"""
+"""The network, the data and the budget of a run; and all of it together, with its JSON and its edits."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_type_hints
 
+from metalm.config.algorithms import ALGORITHMS, Algorithm, Episodic, Fomaml, InnerLoop
+from metalm.config.settings import Settings, setting
 from metalm.errors import ConfigError
 
 TokenizerKind = Literal["bytes", "characters", "bpe"]
 DrawMethod = Literal["uniform", "size", "temperature"]
 BudgetUnit = Literal["steps", "tokens", "minutes"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
-
-
-def setting(default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
-    """A dataclass field with its help text and its range (both ends included)."""
-    return field(default=default, metadata={"help": help, "at_least": at_least, "at_most": at_most})
-
-
-class Settings:
-    """Base of all config dataclasses: types and ranges are checked once, when the object is born."""
-
-    section: ClassVar[str] = ""
-
-    def key(self, field_name: str) -> str:
-        """The dotted name by which users know a field: `inner.lr`."""
-        return f"{self.section}.{field_name}" if self.section else field_name
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):
-            if "help" in f.metadata:
-                self._check(f, getattr(self, f.name), hints[f.name])
-
-    def _check(self, f: dataclasses.Field, value: Any, kind: Any) -> None:
-        name = self.key(f.name)
-        choices = get_args(kind)
-        if choices and all(isinstance(choice, str) for choice in choices):
-            if value not in choices:
-                raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-            return
-        if kind is bool:
-            if not isinstance(value, bool):
-                raise ConfigError(f"{name} must be true or false, got {value!r}")
-            return
-        if kind is int and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ConfigError(f"{name} must be a whole number, got {value!r}")
-        if kind is float and (
-            isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
-        ):
-            raise ConfigError(f"{name} must be a finite number, got {value!r}")
-        low, high = f.metadata["at_least"], f.metadata["at_most"]
-        if low is not None and value < low:
-            raise ConfigError(f"{name} must be {low:g} or more, got {value!r}")
-        if high is not None and value > high:
-            raise ConfigError(f"{name} must be {high:g} or less, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,94 +71,6 @@ class Drawing(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InnerLoop(Settings):
-    """Adaptation to one task: plain SGD steps on windows of its support set."""
-
-    section = "inner"
-    steps: int = setting(5, "adaptation steps on the support set", at_least=0, at_most=1000)
-    lr: float = setting(0.3, "step size of each adaptation step", at_least=0.0, at_most=100.0)
-    batch: int = setting(8, "windows in one adaptation step", at_least=1, at_most=4096)
-    window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
-    clip: float = setting(1.0, "largest gradient norm of an adaptation step (0: no limit)", at_least=0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam(Settings):
-    """Plain Adam, as the article uses it: no schedule, no clipping."""
-
-    section = "optimizer"
-    lr: float = setting(1e-3, "step size", at_least=0.0, at_most=10.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdamW(Settings):
-    """AdamW with linear warm-up, cosine decay over the budget, and gradient clipping."""
-
-    section = "optimizer"
-    lr: float = setting(3e-3, "largest step size, reached after the warm-up", at_least=0.0, at_most=10.0)
-    warmup: int = setting(20, "outer steps until the step size is reached", at_least=0)
-    final: float = setting(
-        0.1, "share of the step size left at the end of the cosine", at_least=0.0, at_most=1.0
-    )
-    weight_decay: float = setting(0.01, "pull of the weights towards zero", at_least=0.0, at_most=10.0)
-    clip: float = setting(1.0, "largest gradient norm of an outer step (0: no limit)", at_least=0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sequential(Settings):
-    """The article's loop: task after task, one Adam step a batch, the hidden state carried inside a task."""
-
-    name: ClassVar[str] = "sequential"
-    section = "sequential"
-    batches: int = setting(
-        8, "batches read from a task before the next task's turn", at_least=1, at_most=10000
-    )
-    batch: int = setting(8, "parallel streams in a batch", at_least=1, at_most=4096)
-    window: int = setting(64, "tokens predicted in each stream of a batch", at_least=1, at_most=8192)
-    optimizer: Adam = field(default_factory=Adam)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Joint(Settings):
-    """Ordinary pre-training: every batch mixes windows of the meta-batch's tasks. The baseline to beat."""
-
-    name: ClassVar[str] = "joint"
-    section = "joint"
-    batch: int = setting(8, "windows of each task in an outer step", at_least=1, at_most=4096)
-    window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
-    optimizer: AdamW = field(default_factory=AdamW)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fomaml(Settings):
-    """MAML without second derivatives: the query gradient at the fast weights moves the slow weights."""
-
-    name: ClassVar[str] = "fomaml"
-    section = "fomaml"
-    inner: InnerLoop = field(default_factory=InnerLoop)
-    optimizer: AdamW = field(default_factory=AdamW)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reptile(Settings):
-    """The slow weights move a share of the way to the mean of the fast weights."""
-
-    name: ClassVar[str] = "reptile"
-    section = "reptile"
-    step_size: float = setting(
-        0.5, "share of the way moved in the first outer step", at_least=0.0, at_most=1.0
-    )
-    final: float = setting(
-        0.1, "share of the step size left at the end (linear decay)", at_least=0.0, at_most=1.0
-    )
-    inner: InnerLoop = field(default_factory=InnerLoop)
-
-
-Algorithm = Sequential | Joint | Fomaml | Reptile
-ALGORITHMS: dict[str, type[Algorithm]] = {kind.name: kind for kind in get_args(Algorithm)}
-
-
-@dataclass(frozen=True, kw_only=True)
 class Budget(Settings):
     """When a run is finished."""
 
@@ -253,12 +117,12 @@ class RunConfig(Settings):
     @property
     def adaptation(self) -> InnerLoop:
         """How the run adapts to meta-validation tasks: as in training, where its algorithm adapts at all."""
-        match self.algorithm:
-            case Sequential(batch=batch, window=window) | Joint(batch=batch, window=window):
-                steps, lr = self.validation.steps, self.validation.lr
-                return InnerLoop(steps=steps, lr=lr, batch=batch, window=window)
-            case Fomaml(inner=inner) | Reptile(inner=inner):
-                return inner
+        algorithm, validation = self.algorithm, self.validation
+        if isinstance(algorithm, Episodic):
+            return algorithm.inner
+        return InnerLoop(
+            steps=validation.steps, lr=validation.lr, batch=algorithm.batch, window=algorithm.window
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; `run_config` reads it back."""
@@ -268,10 +132,21 @@ class RunConfig(Settings):
 
     def with_settings(self, settings: Mapping[str, str]) -> RunConfig:
         """This config with dotted keys changed: `{"inner.lr": "0.1", "seed": "3"}`; values as typed text."""
-        config = self
+        changes: dict[Settings, dict[str, Any]] = {}
         for key, text in settings.items():
-            config = _with_setting(config, key, text)
-        return config
+            owner, f = self._place(key)
+            changes.setdefault(owner, {})[f.name] = _parse(key, text, get_type_hints(type(owner))[f.name])
+        return _changed(self, changes)
+
+    def _place(self, key: str) -> tuple[Settings, dataclasses.Field]:
+        """The dataclass that holds a dotted key, and its field there. Raises ConfigError."""
+        for known, owner, f in _leaves(self):
+            if known == key:
+                return owner, f
+        raise ConfigError(
+            f"no setting {key!r} for algorithm {self.algorithm.name!r}; "
+            f"it has {', '.join(known for known, _, _ in _leaves(self))}"
+        )
 
     def keys(self) -> Iterator[tuple[str, Any, dataclasses.Field, Any]]:
         """Every key that `with_settings` takes: (key, value, field, type), in the order of the classes."""
@@ -289,26 +164,14 @@ def _leaves(config: Settings) -> Iterator[tuple[str, Settings, dataclasses.Field
             yield config.key(f.name), config, f
 
 
-def _with_setting(config: RunConfig, key: str, text: str) -> RunConfig:
-    for known, owner, f in _leaves(config):
-        if known == key:
-            value = _parse(key, text, get_type_hints(type(owner))[f.name])
-            return _replace(config, owner, dataclasses.replace(owner, **{f.name: value}))
-    raise ConfigError(
-        f"no setting {key!r} for algorithm {config.algorithm.name!r}; "
-        f"it has {', '.join(k for k, _, _ in _leaves(config))}"
-    )
-
-
-def _replace(tree: Any, old: Settings, new: Settings) -> Any:
-    if tree is old:
-        return new
-    changes = {
-        f.name: _replace(getattr(tree, f.name), old, new)
+def _changed(tree: Any, changes: Mapping[Settings, Mapping[str, Any]]) -> Any:
+    """`tree` with fields of its parts replaced at once: what goes together is judged when all is there."""
+    parts = {
+        f.name: _changed(getattr(tree, f.name), changes)
         for f in dataclasses.fields(tree)
         if isinstance(getattr(tree, f.name), Settings)
     }
-    return dataclasses.replace(tree, **changes)
+    return dataclasses.replace(tree, **parts, **changes.get(tree, {}))
 
 
 def _parse(key: str, text: str, kind: Any) -> Any:

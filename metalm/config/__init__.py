@@ -1,0 +1,79 @@
+"""What can be set, once: small frozen dataclasses, checked at birth, each field with its line of help.
+
+`RunConfig` is all that a training run needs beside the split. The Train page and `--set key=value` are
+both made from the fields here, so a setting is added in this package and nowhere else. JSON in and out is
+`to_json` and `run_config`.
+
+settings    what every config dataclass is: help, types and ranges
+algorithms  the inner loop, the optimisers, and one class an algorithm
+run         the network, the data, the budget, and a run's config as a whole
+"""
+
+from metalm.config.algorithms import (
+    ALGORITHMS,
+    Adam,
+    AdamW,
+    Adapts,
+    Algorithm,
+    Anil,
+    Cavia,
+    Episodic,
+    Fomaml,
+    Imaml,
+    InnerLoop,
+    Joint,
+    Maml,
+    MamlPlusPlus,
+    MetaSgd,
+    Reptile,
+    Sequential,
+)
+from metalm.config.run import (
+    PRESETS,
+    Budget,
+    BudgetUnit,
+    DeviceName,
+    Drawing,
+    DrawMethod,
+    ModelConfig,
+    RunConfig,
+    TokenizerConfig,
+    TokenizerKind,
+    Validation,
+    run_config,
+)
+from metalm.config.settings import Settings, setting
+
+__all__ = [
+    "ALGORITHMS",
+    "PRESETS",
+    "Adam",
+    "AdamW",
+    "Adapts",
+    "Algorithm",
+    "Anil",
+    "Budget",
+    "BudgetUnit",
+    "Cavia",
+    "DeviceName",
+    "DrawMethod",
+    "Drawing",
+    "Episodic",
+    "Fomaml",
+    "Imaml",
+    "InnerLoop",
+    "Joint",
+    "Maml",
+    "MamlPlusPlus",
+    "MetaSgd",
+    "ModelConfig",
+    "Reptile",
+    "RunConfig",
+    "Sequential",
+    "Settings",
+    "TokenizerConfig",
+    "TokenizerKind",
+    "Validation",
+    "run_config",
+    "setting",
+]

@@ -1,0 +1,289 @@
+"""The settings of each algorithm, of the inner loop that most of them share, and of the optimisers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, get_args
+
+from metalm.config.settings import Settings, setting
+from metalm.errors import ConfigError
+
+Adapts = Literal["all", "head", "head+embedding", "biases", "context"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerLoop(Settings):
+    """Adaptation to one task: steps of gradient descent on windows of its support set."""
+
+    section = "inner"
+    steps: int = setting(5, "adaptation steps on the support set", at_least=0, at_most=1000)
+    lr: float = setting(0.3, "step size of each adaptation step", at_least=0.0, at_most=100.0)
+    batch: int = setting(8, "windows in one adaptation step", at_least=1, at_most=4096)
+    window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
+    clip: float = setting(
+        1.0,
+        "largest gradient norm of an adaptation step (0: no limit); by how much a step was shortened counts "
+        "as a constant: no derivative goes through it",
+        at_least=0.0,
+    )
+    adapts: Adapts = setting(
+        "all",
+        "which weights move: head and biases are quicker and hold on to more where texts are short; context "
+        "is for cavia",
+    )
+    optimizer: Literal["sgd", "adam"] = setting(
+        "sgd",
+        "adam wants an lr near 0.001, and first-order algorithms; its memory is that of two more weights",
+    )
+    proximal: float = setting(
+        0.0,
+        "pull back to the slow weights (lambda/2 |theta - theta_0|^2 in the loss): against overfitting of "
+        "many steps on a short text; costs next to nothing",
+        at_least=0.0,
+        at_most=1e6,
+    )
+    fisher: bool = setting(
+        False,
+        "that pull (inner.proximal) is stronger for weights that matter, by a running diagonal Fisher of "
+        "mean 1; its memory is that of one more set of weights",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Settings):
+    """Plain Adam, as the article uses it: no schedule, no clipping."""
+
+    section = "optimizer"
+    lr: float = setting(1e-3, "step size", at_least=0.0, at_most=10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(Settings):
+    """AdamW with linear warm-up, cosine decay over the budget, and gradient clipping."""
+
+    section = "optimizer"
+    lr: float = setting(3e-3, "largest step size, reached after the warm-up", at_least=0.0, at_most=10.0)
+    warmup: int = setting(20, "outer steps until the step size is reached", at_least=0)
+    final: float = setting(
+        0.1, "share of the step size left at the end of the cosine", at_least=0.0, at_most=1.0
+    )
+    weight_decay: float = setting(0.01, "pull of the weights towards zero", at_least=0.0, at_most=10.0)
+    clip: float = setting(1.0, "largest gradient norm of an outer step (0: no limit)", at_least=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequential(Settings):
+    """The article's loop: task after task, one Adam step a batch, the hidden state carried inside a task."""
+
+    name: ClassVar[str] = "sequential"
+    section = "sequential"
+    batches: int = setting(
+        8, "batches read from a task before the next task's turn", at_least=1, at_most=10000
+    )
+    batch: int = setting(8, "parallel streams in a batch", at_least=1, at_most=4096)
+    window: int = setting(64, "tokens predicted in each stream of a batch", at_least=1, at_most=8192)
+    optimizer: Adam = field(default_factory=Adam)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint(Settings):
+    """Ordinary pre-training: every batch mixes windows of the meta-batch's tasks. The baseline to beat."""
+
+    name: ClassVar[str] = "joint"
+    section = "joint"
+    batch: int = setting(8, "windows of each task in an outer step", at_least=1, at_most=4096)
+    window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
+    optimizer: AdamW = field(default_factory=AdamW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episodic(Settings):
+    """What all algorithms share that meet a task in episodes: adapt on its support set, then judge."""
+
+    joint_weight: float = setting(
+        0.0,
+        "weight of the joint loss at the slow weights in the outer objective: keeps what is known before "
+        "adaptation; free (it is taken on the support windows of the first adaptation step)",
+        at_least=0.0,
+        at_most=1000.0,
+    )
+    inner: InnerLoop = field(default_factory=InnerLoop)
+
+    @property
+    def is_second_order(self) -> bool:
+        """Whether a derivative is taken through the adaptation steps."""
+        return False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name, inner = self.section, self.inner
+        if inner.adapts == "context" and not isinstance(self, Cavia):
+            raise ConfigError(
+                f"inner.adapts must be a set of weights for {name}, got 'context', which is cavia's"
+            )
+        if self.is_second_order and inner.optimizer != "sgd":
+            raise ConfigError(
+                f"inner.optimizer must be sgd where {name} differentiates through the steps, "
+                f"got {inner.optimizer!r}; first-order algorithms take it"
+            )
+        if self.joint_weight > 0 and inner.steps == 0:
+            raise ConfigError(
+                f"{name}.joint_weight must be 0 when inner.steps is 0, got {self.joint_weight!r}"
+            )
+
+
+_FIRST_ORDER = "leave the second derivatives out: about a third of the time, and often nearly as good"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maml(Episodic):
+    """The query loss after adaptation, descended exactly, through every adaptation step: about 3 x fomaml."""
+
+    name: ClassVar[str] = "maml"
+    section = "maml"
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    @property
+    def is_second_order(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fomaml(Episodic):
+    """MAML without second derivatives: the query gradient at the fast weights moves the slow weights."""
+
+    name: ClassVar[str] = "fomaml"
+    section = "fomaml"
+    optimizer: AdamW = field(default_factory=AdamW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reptile(Episodic):
+    """The slow weights move a share of the way to the mean of the fast weights."""
+
+    name: ClassVar[str] = "reptile"
+    section = "reptile"
+    step_size: float = setting(
+        0.5, "share of the way moved in the first outer step", at_least=0.0, at_most=1.0
+    )
+    final: float = setting(
+        0.1, "share of the step size left at the end (linear decay)", at_least=0.0, at_most=1.0
+    )
+
+
+def _head() -> InnerLoop:
+    return InnerLoop(adapts="head")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anil(Episodic):
+    """MAML whose adaptation moves the head only (or head and embedding): fast, and hard to overfit."""
+
+    name: ClassVar[str] = "anil"
+    section = "anil"
+    first_order: bool = setting(False, _FIRST_ORDER)
+    inner: InnerLoop = field(default_factory=_head)
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    @property
+    def is_second_order(self) -> bool:
+        return not self.first_order
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inner.adapts not in ("head", "head+embedding"):
+            raise ConfigError(
+                f"inner.adapts must be head or head+embedding for anil, got {self.inner.adapts!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaSgd(Episodic):
+    """MAML that learns a rate for every single weight; one more set of weights to learn and to store."""
+
+    name: ClassVar[str] = "meta-sgd"
+    section = "meta-sgd"
+    first_order: bool = setting(False, _FIRST_ORDER)
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    @property
+    def is_second_order(self) -> bool:
+        return not self.first_order
+
+
+@dataclass(frozen=True, kw_only=True)
+class MamlPlusPlus(Episodic):
+    """MAML that learns a rate for each layer and step; at first judged after every step, and first order."""
+
+    name: ClassVar[str] = "maml++"
+    section = "maml++"
+    msl: float = setting(
+        0.3,
+        "share of the budget over which query losses of earlier steps fade out; each costs a query gradient",
+        at_least=0.0,
+        at_most=1.0,
+    )
+    first_order_share: float = setting(
+        0.3, "share of the budget before second derivatives are taken (1: never)", at_least=0.0, at_most=1.0
+    )
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    @property
+    def is_second_order(self) -> bool:
+        return self.first_order_share < 1
+
+
+def _context() -> InnerLoop:
+    return InnerLoop(adapts="context", lr=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cavia(Episodic):
+    """Only a short context adapts, through a learned map into the input; a task is a few numbers."""
+
+    name: ClassVar[str] = "cavia"
+    section = "cavia"
+    context: int = setting(64, "numbers that adapt to a task", at_least=1, at_most=8192)
+    first_order: bool = setting(False, _FIRST_ORDER)
+    inner: InnerLoop = field(default_factory=_context)
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    @property
+    def is_second_order(self) -> bool:
+        return not self.first_order
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inner.adapts != "context":
+            raise ConfigError(f"inner.adapts must be context for cavia, got {self.inner.adapts!r}")
+        if self.inner.fisher:
+            raise ConfigError("inner.fisher must be false for cavia, got True")
+
+
+def _proximal() -> InnerLoop:
+    return InnerLoop(proximal=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imaml(Episodic):
+    """MAML by the implicit function theorem: what the derivative costs does not depend on the way adapted."""
+
+    name: ClassVar[str] = "imaml"
+    section = "imaml"
+    cg_steps: int = setting(
+        3,
+        "steps of conjugate gradients (0: first order); each costs a Hessian product on the support set",
+        at_least=0,
+        at_most=100,
+    )
+    inner: InnerLoop = field(default_factory=_proximal)
+    optimizer: AdamW = field(default_factory=AdamW)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inner.proximal <= 0:
+            raise ConfigError(f"inner.proximal must be more than 0 for imaml, got {self.inner.proximal!r}")
+
+
+Algorithm = Sequential | Joint | Maml | Fomaml | Reptile | Anil | MetaSgd | MamlPlusPlus | Cavia | Imaml
+ALGORITHMS: dict[str, type[Algorithm]] = {kind.name: kind for kind in get_args(Algorithm)}

@@ -1,0 +1,131 @@
+"""What the episodes of one outer step add up to, block after block of tasks: the part that algorithms share.
+
+An algorithm says how one block's episodes become a gradient for each task; adaptation, what is watched on the
+way, the joint loss, the Fisher information and the mean over tasks are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from metalm.config import Episodic
+from metalm.learn.inner import Adapted, Wanted, adaptation
+from metalm.learn.learner import Learner
+from metalm.learn.rules import FISHER
+from metalm.learn.watch import Watch
+from metalm.learn.windows import Episode
+from metalm.model.engine import Windows, side_by_side
+from metalm.model.fast_weights import Weights
+from metalm.model.task_weights import TaskWeights, norms_T, num_tasks
+
+_FISHER_DECAY = 0.95  # of the running Fisher information, each outer step: it remembers about twenty
+_TINY = 1e-30  # a gradient of length 0 has no direction
+
+
+class OuterGradient:
+    """Sums over the tasks of an outer step."""
+
+    def __init__(self, learner: Learner, config: Episodic, watch: Watch) -> None:
+        self.learner, self.config, self.watch = learner, config, watch
+        self.rule = learner.rule(config.inner)
+        self._num_tasks = 0
+        self._total: Weights = {}
+        self._joint: Weights = {}
+        self._squares: Weights = {}
+        self._directions: Weights = {}  # the sum of the tasks' gradients, each of length 1
+
+    def way(self, episodes: Sequence[Episode], *, gradients: bool = False) -> list[Adapted]:
+        """The adaptation of a block from the slow weights to the fast, step by step. Raises Stopped.
+
+        gradients: keep those of every step.
+        """
+        learner, steps = self.learner, self.config.inner.steps
+        takes_joint, takes_fisher = self.config.joint_weight > 0, self.config.inner.fisher
+        wanted = Wanted(
+            dropout_seeds=learner.dropout_seeds(steps),
+            gradients=range(steps) if gradients else range(int(takes_joint or takes_fisher)),
+            by_all=range(int(takes_joint)),
+        )
+        slow, supports = learner.slow(len(episodes)), [episode.support for episode in episodes]
+        way = []
+        for adapted in adaptation(learner.engine, slow, supports, self.rule, wanted):
+            self.watch.saw_step(episodes, adapted)
+            way.append(adapted)
+        if takes_joint:
+            _add(self._joint, {name: part.sum(0) for name, part in way[1].lesson.gradient.items()})
+        if takes_fisher and len(way) > 1:
+            gradient = way[1].lesson.gradient
+            _add(self._squares, {name: gradient[name].square().sum(0) for name in way[1].point})
+        return way
+
+    def fast(self, episodes: Sequence[Episode]) -> Adapted:
+        """The end of the way, where nothing else of it is wanted."""
+        return self.way(episodes)[-1]
+
+    def query(self, episodes: Sequence[Episode]) -> Windows:
+        """The query sets of a block."""
+        seeds = self.learner.dropout_seeds(1)
+        return side_by_side([episode.query_BT for episode in episodes], seeds and seeds[0])
+
+    def query_gradient(
+        self, episodes: Sequence[Episode], adapted: Adapted, query: Windows | None = None
+    ) -> TaskWeights:
+        """The gradient of each task's query loss at its fast weights. Raises Stopped."""
+        query = query or self.query(episodes)
+        losses, gradient = self.learner.engine.gradient(adapted.weights, query)
+        self.watch.saw(episodes, "query", adapted.step, losses.nats_TBS, query)
+        return gradient
+
+    def add(self, gradient: TaskWeights, learned: Mapping[str, Tensor] | None = None) -> None:
+        """Add a block's gradients, by name; `learned`: more of them, already summed over the block's tasks."""
+        self._num_tasks += num_tasks(gradient)
+        units_T = norms_T(gradient).clamp(min=_TINY).reciprocal()
+        weights_2T = torch.stack([torch.ones_like(units_T), units_T])
+        for name, part in gradient.items():
+            # Both sums in one reading of the gradients.
+            summed = (weights_2T @ part.flatten(1)).unflatten(1, part.shape[1:])
+            _add(self._total, {name: summed[0]})
+            _add(self._directions, {name: summed[1]})
+        _add(self._total, learned or {})
+
+    def mean(self) -> Weights:
+        """The mean over tasks, the joint loss mixed in."""
+        mean = {name: part / self._num_tasks for name, part in self._total.items()}
+        share = self.config.joint_weight / self._num_tasks
+        for name, part in self._joint.items():
+            mean[name] = part * share if name not in mean else mean[name].add_(part, alpha=share)
+        return mean
+
+    def descend(self) -> None:
+        """One optimiser step down the mean; raises DivergedError, before that, when anything is not finite."""
+        self.measure_cosine()
+        self.learner.descend(self.mean(), self.watch)
+        self.observe()
+
+    def measure_cosine(self) -> None:
+        """Tell the mean cosine between the gradients of two tasks, where there are two."""
+        pairs = self._num_tasks * (self._num_tasks - 1)
+        self.watch.settle()
+        if pairs:
+            length = float(torch.nn.utils.get_total_norm(self._directions.values()))
+            self.watch.measured("gradient_cosine", (length**2 - self._num_tasks) / pairs)
+
+    @torch.no_grad()
+    def observe(self) -> None:
+        """Let the Fisher information take in the squared gradients of this step, scaled to a mean of 1."""
+        if not self._squares:
+            return
+        mean = sum(part.sum() for part in self._squares.values()) / sum(
+            part.numel() for part in self._squares.values()
+        )
+        for name, part in self._squares.items():
+            kept = self.learner.learned[FISHER + name]
+            kept.lerp_(part / mean.clamp(min=_TINY), 1 - _FISHER_DECAY)
+
+
+def _add(total: Weights, part: Mapping[str, Tensor]) -> None:
+    for name, value in part.items():
+        total[name] = total[name].add_(value) if name in total else value
