@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 PORT ?= 8501
+# The Python that has the libraries which the engine is measured against: docs/performance.md.
+PEERS ?= $(PY)
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 # A browser test is a real browser: Debian's chromium is installed when it is missing.
@@ -34,6 +36,7 @@ format: $(VENV)/.installed-dev
 bench: chromium
 	$(PY) benchmarks/dashboard.py
 	PYTHONPATH=. $(PY) benchmarks/evaluation.py
+	$(PY) benchmarks/engine.py --peers-python $(PEERS)
 
 chromium: $(VENV)/.installed-dev
 ifeq ($(CHROMIUM),)

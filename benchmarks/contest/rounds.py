@@ -1,0 +1,126 @@
+"""Sides measured together: every worker stays alive, and they take turns, so that noise hits all alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from contest.works import LIBRARIES, Work
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the workers run. peers_python: the interpreter of the libraries' workers."""
+
+    threads: int = 2
+    reps: int = 5
+    peers_python: str = sys.executable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Medians over the repetitions; absent says that there is none, and why. result: by name, of the last."""
+
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    first_s: float = 0.0
+    memory_mb: float = 0.0
+    device: str = ""
+    absent: str = ""
+    why: str = ""
+    result: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Worker:
+    """A process at work for one side."""
+
+    def __init__(self, who: str, work: Work, terms: Terms) -> None:
+        threads = str(terms.threads)
+        paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])
+        self._process = subprocess.Popen(
+            [terms.peers_python if who in LIBRARIES else sys.executable, "-m", "contest.worker"],
+            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.who = who
+        self._times: list[dict[str, float]] = []
+        self._greeting = self._ask(json.dumps({"who": who, "work": asdict(work), "threads": terms.threads}))
+
+    @property
+    def is_there(self) -> bool:
+        return "absent" not in self._greeting
+
+    def repeat(self) -> None:
+        self._times.append(self._ask(""))
+
+    def measured(self) -> Measured:
+        if not self.is_there:
+            return Measured(absent=self._greeting["absent"], why=self._greeting.get("why", ""))
+        end = self._ask("result")
+        with np.load(end["result"]) as arrays:
+            result = dict(arrays)
+        Path(end["result"]).unlink()
+        medians = {name: statistics.median(time[name] for time in self._times) for name in self._times[0]}
+        device = self._greeting["device"]
+        return Measured(**medians, memory_mb=end["memory_mb"], device=device, result=result)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _ask(self, order: str) -> dict:
+        self._process.stdin.write(order + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"the worker of {self.who!r} ended with exit code {self._process.wait()}")
+        return json.loads(answer)
+
+
+def measure(sides: Mapping[str, tuple[str, Work]], terms: Terms) -> dict[str, Measured]:
+    """Each side, (who, work) by a name, measured in turns with the others."""
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(_open(who, work, terms)) for name, (who, work) in sides.items()}
+        for _ in range(terms.reps):
+            for worker in workers.values():
+                if worker.is_there:
+                    worker.repeat()
+        return {name: worker.measured() for name, worker in workers.items()}
+
+
+@contextmanager
+def _open(who: str, work: Work, terms: Terms) -> Iterator[Worker]:
+    worker = Worker(who, work, terms)
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
+def difference(ours: Measured, peer: Measured) -> float | None:
+    """How far apart the results are, relative to the peer's, all arrays taken as one; None without any.
+
+    A name that one side lacks counts in full.
+    """
+    names = ours.result.keys() | peer.result.keys()
+    if not names:
+        return None
+    apart = squares = 0.0
+    for name in names:
+        theirs = np.asarray(peer.result.get(name, 0.0), dtype=np.float64)
+        apart += float(np.square(np.asarray(ours.result.get(name, 0.0), dtype=np.float64) - theirs).sum())
+        squares += float(np.square(theirs).sum())
+    return float(np.sqrt(apart / squares))
