@@ -1,10 +1,10 @@
-"""What an engine computes: losses, gradients and Hessian-vector products of the network for many tasks at once.
+"""What an engine computes for many tasks at once: losses, gradients, Hessian-vector products.
 
 Two engines do the same: `metalm.model.fast.FastEngine`, whose derivatives are written by hand, and
-`metalm.model.reference.ReferenceEngine`, autograd on nn.GRU, which the first is tested against. Everything that
-learns or judges speaks to one of them through this interface, so an algorithm never knows which.
+`metalm.model.reference.ReferenceEngine`, autograd on nn.GRU, which the first is tested against. Everything
+that learns or judges speaks to one of them through this interface, so an algorithm never knows which.
 
-Shapes: T tasks, B windows (or streams) of each task, S tokens predicted in a window, L layers, H hidden units.
+Shapes: T tasks, B windows (or streams) of a task, S tokens predicted in a window, L layers, H hidden units.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def side_by_side(windows: Sequence[Tensor], dropout_seed: int | None = None) -> 
 
 @dataclass(frozen=True)
 class Losses:
-    """nats_TBS: the loss of every prediction, 0 where it does not count. hidden_TLBH: the state after the last
-    token. Neither carries a graph."""
+    """nats_TBS: the loss of every prediction, 0 where it does not count. hidden_TLBH: the state after the
+    last token. Neither carries a graph."""
 
     nats_TBS: Tensor
     hidden_TLBH: Tensor
@@ -88,7 +88,8 @@ class Engine(Protocol):
     """Losses and derivatives of the network at given weights. Nothing that is handed in is changed.
 
     The objective of a task is the mean nats of its predictions that count; gradients and Hessians are its.
-    Tied weights stand once, as in `slow_weights`. names: the weights that are differentiated by, all by default.
+    Tied weights stand once, as in `slow_weights`. names: the weights that are differentiated by, all by
+    default.
     """
 
     def losses(self, weights: TaskWeights, windows: Windows) -> Losses:

@@ -1,0 +1,216 @@
+"""The fast engine: derivatives written by hand, many tasks side by side, every core busy.
+
+A call is cut into parts, of some tasks each or, where there are fewer tasks than threads, of some of a task's
+texts. A part is small enough for the processor's cache, runs on one thread from beginning to end, and its
+results are put together in a fixed order: the same call gives the same bits.
+Shapes: see `metalm.model.engine` and `metalm.model.passes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from metalm.model.engine import Losses, Windows
+from metalm.model.gru import GRULM
+from metalm.model.passes import Pass
+from metalm.model.reference import ReferenceEngine
+from metalm.model.tangents import Tangents
+from metalm.model.task_weights import TaskWeights
+
+# Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.
+_CACHE_BYTES = 8 << 20
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tasks [begin, end) and, of each, texts [first, last)."""
+
+    begin: int
+    end: int
+    first: int
+    last: int
+
+    def of(self, x: Tensor | None) -> Tensor | None:
+        """What it takes of a tensor (T, B, ...)."""
+        return None if x is None else x[self.begin : self.end, self.first : self.last]
+
+
+class FastEngine:
+    """An `Engine` whose derivatives are those of `passes`. It leaves dropout to the reference engine.
+
+    threads: parts that are worked on at the same time; by default as many as torch may use in this thread.
+    """
+
+    def __init__(self, model: GRULM, threads: int | None = None) -> None:
+        self._layers = model.config.layers
+        self._hidden = model.config.hidden
+        self._drops = model.config.dropout > 0
+        self._reference = ReferenceEngine(model)
+        self._threads = threads or torch.get_num_threads()
+
+    @torch.no_grad()
+    def losses(self, weights: TaskWeights, windows: Windows) -> Losses:
+        """See `Engine.losses`."""
+        if self._needs_dropout(windows):
+            return self._reference.losses(weights, windows)
+
+        def work(part: Part) -> tuple[Tensor, Tensor]:
+            forward = self._forward(weights, windows, part, keep=False)
+            log_p, nats = _nats(forward, windows, part)
+            return nats, forward.hidden_TLBH()
+
+        return _losses(windows, self._run(work, weights, windows))
+
+    @torch.no_grad()
+    def gradient(
+        self, weights: TaskWeights, windows: Windows, names: Collection[str] | None = None
+    ) -> tuple[Losses, TaskWeights]:
+        """See `Engine.gradient`."""
+        names = tuple(weights) if names is None else tuple(names)
+        if self._needs_dropout(windows):
+            return self._reference.gradient(weights, windows, names)
+        shares_T = _shares(windows, weights)
+
+        def work(part: Part) -> tuple[Tensor, Tensor, TaskWeights]:
+            forward = self._forward(weights, windows, part, keep=True)
+            log_p, nats = _nats(forward, windows, part)
+            dlogits = _dlogits(log_p.exp_(), windows, part, shares_T)
+            return nats, forward.hidden_TLBH(), forward.backward(dlogits, names)
+
+        results = self._run(work, weights, windows)
+        gradient = _together([(part, result[2]) for part, result in results])
+        return _losses(windows, results), {name: gradient[name] for name in names}
+
+    @torch.no_grad()
+    def hessian_product(
+        self, weights: TaskWeights, windows: Windows, direction: TaskWeights
+    ) -> tuple[TaskWeights, TaskWeights]:
+        """See `Engine.hessian_product`. Pearlmutter 1994: the tangent of the gradient, in one more pass."""
+        if self._needs_dropout(windows):
+            return self._reference.hessian_product(weights, windows, direction)
+        shares_T = _shares(windows, weights)
+
+        def work(part: Part) -> tuple[TaskWeights, TaskWeights]:
+            forward = self._forward(weights, windows, part, keep=True)
+            here = {name: x[part.begin : part.end].contiguous() for name, x in direction.items()}
+            tangents = Tangents(forward, here)
+            p = torch.softmax(forward.logits_TNV(), -1)
+            logits_dot = tangents.logits_TNV()
+            weighted = p * (logits_dot - (p * logits_dot).sum(-1, keepdim=True))
+            dlogits_dot = weighted * _weights_of(windows, part, shares_T)
+            dlogits = _dlogits(p, windows, part, shares_T)
+            return tangents.backward(dlogits, dlogits_dot)
+
+        results = self._run(work, weights, windows)
+        both = (_together([(part, r[i]) for part, r in results]) for i in (0, 1))
+        gradient, product = ({name: x[name] for name in weights} for x in both)
+        return gradient, product
+
+    def _needs_dropout(self, windows: Windows) -> bool:
+        return self._drops and windows.dropout_seed is not None
+
+    def _forward(self, weights: TaskWeights, windows: Windows, part: Part, *, keep: bool) -> Pass:
+        here = {name: weight[part.begin : part.end] for name, weight in weights.items()}
+        hidden = windows.hidden_TLBH
+        if hidden is not None:
+            hidden = hidden[part.begin : part.end, :, part.first : part.last]
+        return Pass(here, self._layers, part.of(windows.inputs_TBS), hidden, keep=keep)
+
+    def _run(
+        self, work: Callable[[Part], _Result], weights: TaskWeights, windows: Windows
+    ) -> list[tuple[Part, _Result]]:
+        """`work` on every part, in the order of the parts."""
+        parts = self._parts(weights, windows)
+        if self._threads == 1 or len(parts) == 1:
+            return [(part, work(part)) for part in parts]
+        return list(zip(parts, _pool(self._threads).map(torch.no_grad()(work), parts), strict=True))
+
+    def _parts(self, weights: TaskWeights, windows: Windows) -> list[Part]:
+        tasks, texts, steps = windows.inputs_TBS.shape
+        if windows.tokens_TBS.device.type != "cpu":
+            return [Part(0, tasks, 0, texts)]
+        table = next(iter(weights.values()))
+        # Of each position: gates, their derivatives, states and what comes from above; logits, twice.
+        numbers = steps * texts * (10 * self._hidden * self._layers + 2 * table.shape[1])
+        at_once = max(1, min(_CACHE_BYTES // (numbers * table.element_size()), -(-tasks // self._threads)))
+        if tasks >= self._threads:
+            return [Part(t, min(t + at_once, tasks), 0, texts) for t in range(0, tasks, at_once)]
+        pieces = min(texts, self._threads // tasks)
+        cuts = [texts * i // pieces for i in range(pieces + 1)]
+        return [
+            Part(t, t + 1, first, last)
+            for t in range(tasks)
+            for first, last in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    # Work inside a part is never cut further: two levels of threads would fight for the cores.
+    return ThreadPoolExecutor(threads, "engine", initializer=torch.set_num_threads, initargs=(1,))
+
+
+def _nats(forward: Pass, windows: Windows, part: Part) -> tuple[Tensor, Tensor]:
+    """(log_p_TNV, nats_TBS): log probabilities, and the losses, 0 where they do not count."""
+    log_p_TNV = torch.log_softmax(forward.logits_TNV(), -1)
+    tasks, texts, steps = forward.shape
+    nats = -log_p_TNV.gather(-1, _targets(windows, part)).view(tasks, steps, texts).transpose(1, 2)
+    mask = part.of(windows.mask_TBS)
+    return log_p_TNV, nats if mask is None else nats * mask
+
+
+def _targets(windows: Windows, part: Part) -> Tensor:
+    """(T, N, 1): the token that follows each position."""
+    return part.of(windows.targets_TBS).transpose(1, 2).flatten(1)[..., None]
+
+
+def _shares(windows: Windows, weights: TaskWeights) -> Tensor:
+    """(T,): the weight of one prediction in its task's mean; 0 for a task that predicts nothing."""
+    like = next(iter(weights.values()))
+    return 1 / windows.counts_T.clamp(min=1).to(like.dtype)
+
+
+def _weights_of(windows: Windows, part: Part, shares_T: Tensor) -> Tensor:
+    """(T, N or 1, 1): the weight of each position in the objective."""
+    shares = shares_T[part.begin : part.end, None, None]
+    mask = part.of(windows.mask_TBS)
+    return shares if mask is None else shares * mask.transpose(1, 2).flatten(1)[..., None]
+
+
+def _dlogits(p_TNV: Tensor, windows: Windows, part: Part, shares_T: Tensor) -> Tensor:
+    """The objective's derivatives by the logits, in the memory of the probabilities."""
+    targets = _targets(windows, part)
+    p_TNV.scatter_add_(-1, targets, p_TNV.new_full((), -1.0).expand(targets.shape))
+    return p_TNV.mul_(_weights_of(windows, part, shares_T))
+
+
+def _losses(windows: Windows, results: list[tuple[Part, tuple]]) -> Losses:
+    nats = results[0][1][0].new_empty(windows.targets_TBS.shape)
+    hidden = results[0][1][1]
+    hidden_TLBH = hidden.new_empty(len(nats), hidden.shape[1], nats.shape[1], hidden.shape[3])
+    for part, result in results:
+        part.of(nats).copy_(result[0])
+        hidden_TLBH[part.begin : part.end, :, part.first : part.last] = result[1]
+    return Losses(nats, hidden_TLBH)
+
+
+def _together(results: list[tuple[Part, TaskWeights]]) -> TaskWeights:
+    """Parts of different tasks one after another, parts of one task added."""
+    by_task: dict[int, TaskWeights] = {}
+    for part, gradient in results:
+        if part.begin in by_task:
+            for name, total in by_task[part.begin].items():
+                total.add_(gradient[name])
+        else:
+            by_task[part.begin] = gradient
+    if len(by_task) == 1:
+        return next(iter(by_task.values()))
+    return {name: torch.cat([g[name] for g in by_task.values()]) for name in results[0][1]}

@@ -1,0 +1,106 @@
+"""The compiled recurrence: `gru_scan.c`, built once for this machine's processor and loaded by ctypes.
+
+Built by the C compiler that is there (`CC`, cc, gcc, clang, or the one of the ziglang package) into the
+user's cache folder. Where there is none, `library` is None and `metalm.model.recurrence` does the same in
+torch. While C code runs Python's lock is free, so tasks on several threads run side by side.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SOURCE = Path(__file__).with_name("gru_scan.c")
+_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared")
+_REALS = {torch.float32: "float", torch.float64: "double"}
+_BUILD_SECONDS = 300  # zig builds its own C library the first time
+_log = logging.getLogger(__name__)
+
+
+@cache
+def library(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The recurrence for tensors of that type, built when it is not there yet; None where it cannot be."""
+    compiler = _compiler()
+    if dtype not in _REALS or compiler is None:
+        return None
+    command = [*compiler, *_FLAGS, f"-DREAL={_REALS[dtype]}"]
+    path = _cache_folder() / f"gru_scan-{_REALS[dtype]}-{_fingerprint(command)}.so"
+    try:
+        if not path.exists():
+            _build(command, path)
+        return _declared(ctypes.CDLL(str(path)))
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.warning("the recurrence runs in torch, since %s could not be built: %s", SOURCE.name, error)
+        return None
+
+
+def _compiler() -> list[str] | None:
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        if name and shutil.which(name):
+            return [name]
+    if importlib.util.find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
+    return None
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "metalm"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fingerprint(command: list[str]) -> str:
+    """Of all that the binary depends on; -march=native makes the processor part of it."""
+    parts = [SOURCE.read_text(encoding="utf-8"), " ".join(command), platform.machine(), _processor()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # no Linux
+        return platform.processor()
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+
+
+def _build(command: list[str], path: Path) -> None:
+    """Compile into `path`, all or nothing: two processes may do so at the same time."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        built = Path(folder) / path.name
+        subprocess.run(  # noqa: S603 (no shell; the compiler is the user's own)
+            [*command, "-o", str(built), str(SOURCE)],
+            check=True, capture_output=True, timeout=_BUILD_SECONDS,
+            env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
+        )  # fmt: skip
+        os.replace(built, path)
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    for name in ("gru_forward", "gru_backward", "gru_tangent", "gru_backward_tangent", "gru_scatter"):
+        getattr(library, name).restype = ctypes.c_int
+    return library
+
+
+def call(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> None:
+    """Call a function of the library with sizes and contiguous CPU tensors (None is NULL).
+
+    Raises MemoryError when it found none.
+    """
+    assert all(a is None or a.is_contiguous() for a in arrays)
+    pointers = [None if a is None else ctypes.c_void_p(a.data_ptr()) for a in arrays]
+    if function(*(ctypes.c_long(size) for size in sizes), *pointers):
+        raise MemoryError(f"no memory for a recurrence of sizes {sizes}")

@@ -1,0 +1,189 @@
+"""The whole network over some windows: forward, and backward with every derivative written out.
+
+What stands here runs on one thread and knows no engine: `metalm.model.fast` cuts a call into parts, hands
+each to a `Pass` and puts the results together.
+
+Shapes: T tasks, B texts side by side, S steps, N = S * B positions (step after step), E embedding size,
+H hidden units, V vocabulary, U distinct tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from metalm.model import recurrence
+from metalm.model.recurrence import Inputs
+from metalm.model.task_weights import TaskWeights
+
+EMBEDDING, HEAD, HEAD_BIAS = "embedding.weight", "linear.weight", "linear.bias"
+
+
+@dataclass
+class Layer:
+    """A GRU layer after its forward pass. below_TNE: what it read; in the first layer, a row a token."""
+
+    below_TNE: Tensor
+    inputs: Inputs
+    hs: Tensor  # (T, S + 1, B, H)
+    gates: Tensor | None  # (T, S, B, 4H)
+
+    @property
+    def output_TNH(self) -> Tensor:
+        return self.hs[:, 1:].flatten(1, 2)
+
+    @property
+    def before_TNH(self) -> Tensor:
+        return self.hs[:, :-1].flatten(1, 2)
+
+
+class Pass:
+    """The network at `weights` over inputs (T, B, S), forward; `backward` goes on from there.
+
+    keep: a derivative will follow. Weights that all tasks share (stride 0) are multiplied once, and every
+    distinct token is projected once: W_ih is applied to rows of the embedding, not to positions.
+    """
+
+    def __init__(
+        self, weights: TaskWeights, layers: int, inputs_TBS: Tensor, hidden_TLBH: Tensor | None, *, keep: bool
+    ) -> None:
+        self.weights = weights
+        self.shape = inputs_TBS.shape
+        tasks, texts, steps = self.shape
+        self.tokens_U, rows, index = _distinct(weights[EMBEDDING], inputs_TBS)
+        self.layers: list[Layer] = []
+        for number in range(layers):
+            w_ih, w_hh, b_ih, b_hh = (weights[name] for name in names_of(number))
+            inputs = Inputs(_product(rows, w_ih, b_ih), index)
+            if hidden_TLBH is None:
+                first_TBH = w_hh.new_zeros(tasks, texts, w_hh.shape[2])
+            else:
+                first_TBH = hidden_TLBH[:, number]
+            hs, gates = recurrence.forward(inputs, steps, w_hh, b_hh, first_TBH, keep=keep)
+            self.layers.append(Layer(rows, inputs, hs, gates))
+            rows, index = self.layers[-1].output_TNH, None
+        self.head = weights.get(HEAD, weights[EMBEDDING])  # a tied model has one table
+
+    def logits_TNV(self) -> Tensor:
+        """What follows each position."""
+        return _product(self.layers[-1].output_TNH, self.head, self.weights[HEAD_BIAS])
+
+    def hidden_TLBH(self) -> Tensor:
+        """The state after the last position."""
+        return torch.stack([layer.hs[:, -1] for layer in self.layers], 1)
+
+    def backward(self, dlogits_TNV: Tensor, names: Collection[str]) -> TaskWeights:
+        """The objective's derivatives by the weights `names`, from those by the logits."""
+        gradient = head_gradient(dlogits_TNV, self.layers[-1].output_TNH, self.head_name, names)
+        if all(name in (self.head_name, HEAD_BIAS) for name in names) and self.head_name != EMBEDDING:
+            return gradient
+        above = self.by_steps(dlogits_TNV @ self.head)
+        for number in reversed(range(len(self.layers))):
+            layer = self.layers[number]
+            w_ih, w_hh, _, _ = (self.weights[name] for name in names_of(number))
+            d = recurrence.backward(w_hh, layer.hs, layer.gates, above)
+            by_rows = self.by_input(number, d)
+            gradient |= layer_gradient(number, names, d, by_rows, layer)
+            if number > 0:
+                above = self.by_steps(by_rows @ w_ih)
+            elif EMBEDDING in names:
+                add(gradient, EMBEDDING, self.by_table(by_rows @ w_ih))
+        return gradient
+
+    @property
+    def head_name(self) -> str:
+        return HEAD if HEAD in self.weights else EMBEDDING
+
+    def by_input(self, number: int, d_TSB4H: Tensor) -> Tensor:
+        """(T, U or N, 3H): the derivatives by the rows of the layer's `inputs`."""
+        inputs = self.layers[number].inputs
+        if inputs.index_TSR is None:
+            return _input_part(d_TSB4H)
+        return recurrence.row_derivatives(d_TSB4H, inputs.index_TSR, inputs.rows_TN3H.shape[1])
+
+    def by_steps(self, above_TNH: Tensor) -> Tensor:
+        """(T, N, H) as (T, S, B, H)."""
+        tasks, texts, steps = self.shape
+        return above_TNH.view(tasks, steps, texts, -1)
+
+    def by_table(self, rows_TUE: Tensor) -> Tensor:
+        """Derivatives by the distinct tokens' rows as those by the whole table."""
+        if self.tokens_U is None:
+            return rows_TUE
+        table = rows_TUE.new_zeros(rows_TUE.shape[0], *self.weights[EMBEDDING].shape[1:])
+        return table.index_copy_(1, self.tokens_U, rows_TUE)
+
+
+def names_of(layer: int) -> tuple[str, str, str, str]:
+    """The names of a GRU layer's weights: W_ih, W_hh, b_ih, b_hh."""
+    return tuple(f"rnn.{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+
+
+def _distinct(table_TVE: Tensor, inputs_TBS: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    """(tokens_U, rows_TUE, index_TSB): the distinct tokens' rows of the embedding, and who takes which.
+
+    Where there are more positions than tokens in the vocabulary, the whole table, and tokens_U is None.
+    """
+    index_TSB = inputs_TBS.transpose(1, 2).contiguous()
+    if table_TVE.shape[1] <= index_TSB[0].numel():
+        return None, table_TVE, index_TSB
+    tokens_U, index_TSB = torch.unique(index_TSB, return_inverse=True)
+    return tokens_U, table_TVE.index_select(1, tokens_U), index_TSB
+
+
+def _product(x_TNI: Tensor, w_TOI: Tensor, bias_TO: Tensor) -> Tensor:
+    """x W^T + b for every task; what all tasks share is multiplied once."""
+    if _is_shared(w_TOI) and _is_shared(x_TNI):
+        return linear(x_TNI[0], w_TOI[0], bias_TO[0]).expand(len(x_TNI), -1, -1)
+    if _is_shared(w_TOI):
+        return linear(x_TNI, w_TOI[0], bias_TO[0])
+    return torch.baddbmm(bias_TO[:, None], x_TNI, w_TOI.mT)
+
+
+def _is_shared(x: Tensor) -> bool:
+    return len(x) == 1 or x.stride(0) == 0
+
+
+def recurrent_part(d_TSR4H: Tensor) -> Tensor:
+    """(T, N, 3H): the derivatives by W_hh h + b_hh."""
+    return d_TSR4H.flatten(1, 2)[..., : d_TSR4H.shape[-1] // 4 * 3]
+
+
+def _input_part(d_TSR4H: Tensor) -> Tensor:
+    """(T, N, 3H): the derivatives by W_ih x + b_ih."""
+    hidden = d_TSR4H.shape[-1] // 4
+    flat = d_TSR4H.flatten(1, 2)
+    return torch.cat([flat[..., : 2 * hidden], flat[..., 3 * hidden :]], -1)
+
+
+def layer_gradient(
+    number: int, names: Collection[str], d: Tensor, by_rows_TN3H: Tensor, layer: Layer
+) -> TaskWeights:
+    w_ih, w_hh, b_ih, b_hh = names_of(number)
+    gradient = {}
+    if w_ih in names:
+        gradient[w_ih] = by_rows_TN3H.mT @ layer.below_TNE
+    if w_hh in names:
+        gradient[w_hh] = recurrent_part(d).mT @ layer.before_TNH
+    if b_ih in names:
+        gradient[b_ih] = by_rows_TN3H.sum(1)
+    if b_hh in names:
+        gradient[b_hh] = recurrent_part(d).sum(1)
+    return gradient
+
+
+def head_gradient(dlogits_TNV: Tensor, output_TNH: Tensor, head: str, names: Collection[str]) -> TaskWeights:
+    gradient = {}
+    if head in names:
+        gradient[head] = dlogits_TNV.mT @ output_TNH
+    if HEAD_BIAS in names:
+        gradient[HEAD_BIAS] = dlogits_TNV.sum(1)
+    return gradient
+
+
+def add(gradient: TaskWeights, name: str, part: Tensor) -> None:
+    gradient[name] = gradient[name] + part if name in gradient else part

@@ -1,0 +1,142 @@
+"""Hessian-vector products of the whole network: the tangent of `passes`, forward and backward.
+
+The Hessian times a direction is the derivative, along that direction in the weights, of the gradient
+(Pearlmutter 1994, "Fast exact multiplication by the Hessian"). So every line of `passes` has one here: the
+product rule. It costs about two more gradients, and keeps nothing beyond the pass itself.
+
+Shapes: see `passes`. `_dot` marks a tangent, the derivative along the direction; None is a tangent of 0.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metalm.model import recurrence
+from metalm.model.passes import (
+    EMBEDDING,
+    HEAD_BIAS,
+    Layer,
+    Pass,
+    add,
+    head_gradient,
+    layer_gradient,
+    names_of,
+    recurrent_part,
+)
+from metalm.model.recurrence import Inputs
+from metalm.model.task_weights import TaskWeights
+
+
+class LayerTangent:
+    """The tangent of a `Layer`: what it reads, its states (T, S + 1, B, H), gates and outputs (T, N, H).
+
+    below_dot: the tangent of what it reads. dot: the direction.
+    """
+
+    def __init__(
+        self, number: int, layer: Layer, weights: TaskWeights, dot: TaskWeights, below_dot: Tensor | None
+    ) -> None:
+        w_ih, w_hh, b_ih, b_hh = names_of(number)
+        self.below = below_dot
+        self.states = self.gates = self.outputs = None
+        rows_dot = _product_dot(layer.below_TNE, below_dot, weights[w_ih], dot.get(w_ih), dot.get(b_ih))
+        if rows_dot is None and w_hh not in dot and b_hh not in dot:
+            return  # nothing moves
+        if rows_dot is None:
+            rows_dot = torch.zeros_like(layer.inputs.rows_TN3H, memory_format=torch.contiguous_format)
+        inputs_dot = Inputs(rows_dot, layer.inputs.index_TSR)
+        directions = _or_zero(dot, w_hh, weights), _or_zero(dot, b_hh, weights)
+        pair = layer.hs, layer.gates
+        self.states, self.gates = recurrence.tangent(inputs_dot, weights[w_hh], *directions, *pair)
+        self.outputs = self.states[:, 1:].flatten(1, 2)
+
+    def backward(
+        self, layer: Layer, w: Tensor, w_dot: Tensor, above: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """(d, d_dot), see `recurrence.backward_tangent`."""
+        if self.states is None:  # at gates that do not move, the backward pass is linear
+            return tuple(recurrence.backward(w, layer.hs, layer.gates, part) for part in above)
+        pairs = (layer.hs, self.states), (layer.gates, self.gates)
+        return recurrence.backward_tangent(w, w_dot, *pairs, above)
+
+
+class Tangents:
+    """The tangent of a `Pass` along `direction`, by name; a missing name does not move."""
+
+    def __init__(self, forward: Pass, direction: TaskWeights) -> None:
+        self._forward = forward
+        self._dot = direction
+        self._layers: list[LayerTangent] = []
+        below_dot = direction.get(EMBEDDING)
+        if below_dot is not None and forward.tokens_U is not None:
+            below_dot = below_dot.index_select(1, forward.tokens_U)
+        for number, layer in enumerate(forward.layers):
+            self._layers.append(LayerTangent(number, layer, forward.weights, direction, below_dot))
+            below_dot = self._layers[-1].outputs
+
+    def logits_TNV(self) -> Tensor | float:
+        """The tangent of the logits."""
+        top, head = self._forward.layers[-1].output_TNH, self._forward.head_name
+        by_head = self._dot.get(head), self._dot.get(HEAD_BIAS)
+        logits_dot = _product_dot(top, self._layers[-1].outputs, self._forward.head, *by_head)
+        return 0.0 if logits_dot is None else logits_dot
+
+    def backward(self, dlogits: Tensor, dlogits_dot: Tensor) -> tuple[TaskWeights, TaskWeights]:
+        """(gradient, its tangent) by all weights, from the derivatives by the logits and their tangent."""
+        forward, dot = self._forward, self._dot
+        head, top, names = forward.head_name, forward.layers[-1].output_TNH, tuple(forward.weights)
+        gradient = head_gradient(dlogits, top, head, names)
+        product = head_gradient(dlogits_dot, top, head, names)
+        if self._layers[-1].outputs is not None:
+            product[head] += dlogits.mT @ self._layers[-1].outputs
+        above, above_dot = dlogits @ forward.head, dlogits_dot @ forward.head
+        if head in dot:
+            above_dot += dlogits @ dot[head]
+        for number in reversed(range(len(self._layers))):
+            above, above_dot = self._through(number, (above, above_dot), gradient, product)
+        add(gradient, EMBEDDING, forward.by_table(above))
+        add(product, EMBEDDING, forward.by_table(above_dot))
+        return gradient, product
+
+    def _through(
+        self, number: int, above: tuple[Tensor, Tensor], gradient: TaskWeights, product: TaskWeights
+    ) -> tuple[Tensor, Tensor]:
+        """Take one layer, add its weights' part, and give what reaches the layer below."""
+        forward, names = self._forward, tuple(self._forward.weights)
+        layer, tangent = forward.layers[number], self._layers[number]
+        w_ih, w_hh, _, _ = names_of(number)
+        steps = tuple(forward.by_steps(part) for part in above)
+        w_hh_dot = _or_zero(self._dot, w_hh, forward.weights)
+        d, d_dot = tangent.backward(layer, forward.weights[w_hh], w_hh_dot, steps)
+        by_input, by_input_dot = (forward.by_input(number, part) for part in (d, d_dot))
+        gradient |= layer_gradient(number, names, d, by_input, layer)
+        product |= layer_gradient(number, names, d_dot, by_input_dot, layer)
+        if tangent.states is not None:
+            product[w_hh] += recurrent_part(d).mT @ tangent.states[:, :-1].flatten(1, 2)
+        if tangent.below is not None:
+            product[w_ih] += by_input.mT @ tangent.below
+        below, below_dot = by_input @ forward.weights[w_ih], by_input_dot @ forward.weights[w_ih]
+        if w_ih in self._dot:
+            below_dot += by_input @ self._dot[w_ih]
+        return below, below_dot
+
+
+def _or_zero(dot: TaskWeights, name: str, weights: TaskWeights) -> Tensor:
+    """The direction of a weight that may not move."""
+    if name in dot:
+        return dot[name]
+    return torch.zeros_like(weights[name], memory_format=torch.contiguous_format)
+
+
+def _product_dot(
+    x: Tensor, x_dot: Tensor | None, w: Tensor, w_dot: Tensor | None, bias_dot: Tensor | None
+) -> Tensor | None:
+    """The tangent of x W^T + b."""
+    total = None if x_dot is None else x_dot @ w.mT
+    if w_dot is not None:
+        total = x @ w_dot.mT if total is None else torch.baddbmm(total, x, w_dot.mT)
+    if bias_dot is not None:
+        spread = bias_dot[:, None].expand(-1, x.shape[1], -1)
+        total = spread.contiguous() if total is None else total + spread
+    return total
