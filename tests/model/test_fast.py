@@ -32,8 +32,8 @@ def cases(draw):
 
     model = new_model(config, vocab, seed=draw(st.integers(0, 9))).double()
     weights = shared(slow_weights(model), tasks)
-    if draw(st.booleans()):
-        weights = {name: weight + 0.2 * normal(*weight.shape) for name, weight in weights.items()}
+    own = draw(st.sets(st.sampled_from(list(weights))))  # those that the tasks do not share
+    weights = {name: w + 0.2 * normal(*w.shape) if name in own else w for name, w in weights.items()}
     tokens = torch.randint(0, vocab, (tasks, texts, steps + 1), generator=generator)
     mask = torch.rand(tasks, texts, steps, generator=generator) < 0.7 if draw(st.booleans()) else None
     state = normal(tasks, config.layers, texts, hidden) if draw(st.booleans()) else None
