@@ -2,7 +2,14 @@
 
 import streamlit as st
 
-from metalm.dashboard import compare_curves, compare_results, compare_runs, compare_settings, state
+from metalm.dashboard import (
+    compare_curves,
+    compare_results,
+    compare_runs,
+    compare_settings,
+    diagnostics,
+    state,
+)
 
 st.title("Compare")
 st.caption(
@@ -10,12 +17,14 @@ st.caption(
 )
 state.show_notices()
 runs = compare_runs.choose()
-view = state.switch("View", ["Curves", "Tasks", "Adaptation", "Settings"], "view")
+view = state.switch("View", ["Curves", "Tasks", "Adaptation", "Diagnostics", "Settings"], "view")
 if view == "Curves":
     compare_curves.show(runs)
 elif view == "Tasks":
     compare_results.tasks(runs)
 elif view == "Adaptation":
     compare_results.adaptation(runs)
+elif view == "Diagnostics":
+    diagnostics.show(runs)
 else:
     compare_settings.show(runs)

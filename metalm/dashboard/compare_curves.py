@@ -38,6 +38,7 @@ def _curves(run_ids: Sequence[str], parts: Sequence[str], view: CurveView) -> No
     curve = pd.concat(
         [home.store.metrics.curve(run_ids, part, x=view.x).assign(part=part) for part in parts or _PARTS[:1]]
     )
+    curve_controls.tell_uncounted(runs, curve, view)
     if curve.empty:
         st.info(
             "No points yet: the first come after the first outer step, and validation after its first turn."

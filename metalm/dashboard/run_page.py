@@ -8,14 +8,21 @@ import pandas as pd
 import streamlit as st
 
 from metalm.config import RunConfig, run_config
-from metalm.dashboard import curve_controls, run_actions, run_results, state, train_watch, wording
+from metalm.dashboard import (
+    curve_controls,
+    run_actions,
+    run_results,
+    state,
+    train_watch,
+    wording,
+)
 from metalm.dashboard.charts.curves import CurveView
 from metalm.dashboard.train_settings import every_setting, typed_value
 from metalm.errors import NotFoundError
 from metalm.operations.training import command_line
 from metalm.store.runs import Run
 
-_LOOKS = ["Curves", "Results", "Settings", "Machine", "Log"]
+_LOOKS = ["Curves", "Results", "Diagnostics", "Settings", "Machine", "Log"]
 
 
 def show(runs: list[Run]) -> None:
@@ -30,7 +37,7 @@ def show(runs: list[Run]) -> None:
     run = runs[0]
     _labels(run)
     look = state.switch("Look at", _LOOKS, "look")
-    if look in ("Curves", "Machine", "Log"):
+    if look in ("Curves", "Diagnostics", "Machine", "Log"):
         view = curve_controls.choose() if look == "Curves" else CurveView()
         train_watch.panel(run, look, view)
     elif look == "Results":

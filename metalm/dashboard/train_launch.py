@@ -7,7 +7,15 @@ import dataclasses
 import streamlit as st
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig, run_config
-from metalm.dashboard import empty, first_batch, state, train_settings, wording
+from metalm.dashboard import (
+    algorithm_guide,
+    empty,
+    first_batch,
+    state,
+    train_estimate,
+    train_settings,
+    wording,
+)
 from metalm.errors import ConfigError, MetalmError
 from metalm.operations.training import command_line
 from metalm.store.runs import Run
@@ -41,6 +49,7 @@ def show() -> None:
         return
     config = dataclasses.replace(config, init=parent.id if parent else None)
     name, seeds = _launch_form(split, config)
+    train_estimate.show(split, config, seeds)
     left, right = st.columns([3, 2], gap="large")
     with left:
         first_batch.show(split, config)
@@ -51,17 +60,13 @@ def show() -> None:
 
 def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
     """Split, the defaults of what is chosen, and the run to start from."""
-    columns = st.columns(4)
+    algorithm = _algorithm()
+    columns = st.columns(3)
     with columns[0]:
         told = "Which tasks are learned from, chosen by and judged on."
         split = state.select("Split", splits, "split", index=_usual(splits), pinned=True, help=told)
         _roles(split)
     with columns[1]:
-        algorithm = state.select(
-            "Algorithm", list(ALGORITHMS), "algorithm", index=list(ALGORITHMS).index("fomaml")
-        )
-        st.caption(ALGORITHMS[algorithm].__doc__)
-    with columns[3]:
         parent = _parent()
     with columns[2]:
         preset = state.select(
@@ -78,6 +83,19 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
         layers = wording.things(model.layers, "layer")
         st.caption(f"{of}embedding {model.embedding}, hidden {model.hidden}, {layers}")
     return split, base, parent
+
+
+def _algorithm() -> str:
+    name = state.select(
+        "Algorithm",
+        list(ALGORITHMS),
+        "algorithm",
+        index=list(ALGORITHMS).index("fomaml"),
+        format_func=algorithm_guide.line,
+        help="What it does · when to take it · what an outer step costs, as a multiple of fomaml's.",
+    )
+    st.caption(algorithm_guide.advice(name))
+    return name
 
 
 def _usual(splits: list[str]) -> int:

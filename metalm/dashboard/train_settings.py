@@ -101,7 +101,7 @@ def details(base: RunConfig) -> None:
             sections.setdefault(key.partition(".")[0], []).append((key, default, f, kind))
     order = [base.algorithm.section, *_GROUPS]
     for section in sorted(sections, key=order.index):
-        st.markdown(f"**{_GROUPS.get(section, base.algorithm.name.capitalize())}**")
+        st.markdown(f"**{_GROUPS.get(section, base.algorithm.name)}**")
         for begin in range(0, len(sections[section]), _COLUMNS):
             row = sections[section][begin : begin + _COLUMNS]
             for column, item in zip(st.columns(_COLUMNS, vertical_alignment="bottom"), row, strict=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import curve_controls, empty, palette, state, wording
+from metalm.dashboard import curve_controls, diagnostics, empty, palette, state, wording
 from metalm.dashboard.charts.curves import CurveView, learning_curves
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
 from metalm.dashboard.components.chart import chart
@@ -14,7 +14,7 @@ from metalm.store.runs import Run
 
 ACTIVE = ("running", "queued")
 _PARTS = ("support", "query", "validation")
-_LOOKS = ["Curves", "Machine", "Log"]
+_LOOKS = ["Curves", "Diagnostics", "Machine", "Log"]
 
 
 def show() -> None:
@@ -46,6 +46,8 @@ def panel(run: Run, look: str, view: CurveView) -> None:
         st.fragment(run_every=2)(_panel)(run.id, look, view, True)
     else:
         _panel(run.id, look, view, False)
+    if look == "Diagnostics":  # with controls of its own, which are not to be drawn every two seconds
+        diagnostics.show([run])
 
 
 def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
@@ -61,7 +63,7 @@ def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
         _curves(run, view)
     elif look == "Machine":
         _machine(run)
-    else:
+    elif look == "Log":
         st.code(state.home().log(run.id) or "nothing yet", language=None, height=420)
 
 
@@ -136,6 +138,7 @@ def _last(run_id: str) -> dict[str, float]:
 
 def _curves(run: Run, view: CurveView) -> None:
     curve = _curve(str(state.home().path), run.id, run.step, run.status, view.x)
+    curve_controls.tell_uncounted([run] if run.step > 0 else [], curve, view)
     if curve.empty:
         st.info("The first points come after the first outer step.")
         return

@@ -29,12 +29,17 @@ def size(num_bytes: float | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """A count that is easy to read: `950`, `12,400`, `3.1 M`."""
+    """A count that is easy to read: `950`, `12,400`, `3.1 M`, `2.0 T`."""
     if number is None or not math.isfinite(number):
         return NOTHING
     if abs(number) < 1e6:
         return f"{number:,.0f}"
-    return f"{number / 1e6:,.1f} M" if abs(number) < 1e9 else f"{number / 1e9:,.1f} G"
+    value = number / 1e6
+    for unit in ("M", "G", "T"):
+        if abs(value) < 1000:
+            return f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} P"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -57,6 +62,15 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def seconds(value: float | None) -> str:
+    """A short time with its parts: `12 ms`, `0.34 s`, `8.1 s`, and from a minute on as `duration`."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value < 0.1:
+        return f"{1000 * value:.2g} ms"
+    return f"{value:.2g} s" if value < 60 else duration(value)
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:

@@ -18,7 +18,8 @@ def test_sizes_have_a_decimal_unit(num_bytes, worded):
 
 
 @pytest.mark.parametrize(
-    ("number", "worded"), [(950, "950"), (12400, "12,400"), (3_100_000, "3.1 M"), (float("nan"), "–")]
+    ("number", "worded"),
+    [(950, "950"), (12400, "12,400"), (3_100_000, "3.1 M"), (2e12, "2.0 T"), (float("nan"), "–")],
 )
 def test_counts_are_easy_to_read(number, worded):
     assert wording.count(number) == worded
@@ -57,3 +58,11 @@ def test_nouns_follow_their_number():
 
 def test_a_metric_that_is_missing_or_infinite_is_a_dash():
     assert [wording.number(v) for v in (None, float("inf"), 2.3456)] == ["–", "–", "2.346"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "worded"),
+    [(0.0123, "12 ms"), (0.34, "0.34 s"), (8.12, "8.1 s"), (200, "3 min 20 s"), (None, "–")],
+)
+def test_short_times_keep_their_parts(seconds, worded):
+    assert wording.seconds(seconds) == worded

@@ -1,8 +1,9 @@
 """Charts: functions from a DataFrame to a plotly figure. No streamlit, no store.
 
-curves       learning curves by outer step, tokens or seconds
+curves       learning curves by outer step, tokens, seconds or compute
+diagnostics  measures of a training by weight and adaptation step: norms, rates, drift, rank
 adaptation   what adaptation brings: over steps, over support bytes, task by task, along a text
-matrices     heat maps: runs x tasks, leakage between roles
+matrices     heat maps: runs x tasks, leakage between roles, learned rates
 texts        one corpus or split: Zipf plot, sizes of tasks
 resources    CPU, memory and GPU while a run trains
 frame        what they share: axes, fonts, hover, margins

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,15 @@ from metalm.dashboard.charts import frame
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate.statistics import UNITS, Unit
 
-Progress = Literal["step", "tokens", "wall_seconds"]
+Progress = Literal["step", "tokens", "wall_seconds", "gradient_evaluations", "flops"]
 PROGRESS: dict[Progress, str] = {
     "step": "outer steps",
     "tokens": "tokens trained on",
     "wall_seconds": "training time (seconds)",
+    "gradient_evaluations": "gradient evaluations (tokens)",
+    "flops": "estimated FLOPs",
 }
+_LARGE = ("tokens", "gradient_evaluations", "flops")  # told as 2 M, 3 G
 _COUNTS = ["nats", "tokens", "bytes", "chars"]
 
 
@@ -41,7 +44,7 @@ class CurveView:
 
 
 DEFAULT_VIEW = CurveView()
-_SPIKE = {"spikethickness": 1, "spikedash": "dot", "spikecolor": frame.BORDER, "spikemode": "across"}
+SPIKE = {"spikethickness": 1, "spikedash": "dot", "spikecolor": frame.BORDER, "spikemode": "across"}
 
 
 def learning_curves(
@@ -76,11 +79,15 @@ def learning_curves(
         values = np.concatenate([trace.y for trace in figure.select_traces(row=row)])
         figure.update_yaxes(title_text=view.unit, row=row, **frame.log_or_linear(view.log_y, values))
     frame.dress(figure, height=height)
-    figure.update_xaxes(**frame.log_or_linear(view.log_x), showspikes=True, **_SPIKE)
+    figure.update_xaxes(**x_axis(view), showspikes=True, **SPIKE)
     figure.update_xaxes(title_text=PROGRESS[view.x], row=len(panels))
-    if view.x == "tokens" and not view.log_x:
-        figure.update_xaxes(tickformat="~s")
     return figure.update_layout(hovermode="x unified" if len(styles) <= 8 else "closest")
+
+
+def x_axis(view: CurveView) -> dict[str, Any]:
+    """Settings of an x axis along training, but for its title."""
+    large = {"tickformat": "~s"} if view.x in _LARGE and not view.log_x else {}
+    return {**frame.log_or_linear(view.log_x), **large}
 
 
 def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:

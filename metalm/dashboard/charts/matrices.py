@@ -1,4 +1,4 @@
-"""Heat maps: results of runs on tasks, and what roles of a split share."""
+"""Heat maps: results of runs on tasks, what roles of a split share, and the rates that a run learned."""
 
 from __future__ import annotations
 
@@ -56,6 +56,26 @@ def leakage_heatmap(shares: pd.DataFrame) -> go.Figure:
         zmin=0,
         # A split without leaks stays pale: the scale never spans less than one per cent.
         zmax=max(1.0, float(percent.max(axis=None))),
+    )
+
+
+def rate_heatmap(values: pd.DataFrame, *, low: float, high: float) -> go.Figure:
+    """Weights x adaptation steps, the learned rate in each cell.
+
+    values: index = names of weights, columns = adaptation steps. low, high: ends of the colours, so that the
+    maps of several runs can share them.
+    """
+    if values.empty:
+        return frame.empty("no learned rate yet")
+    values = values.iloc[::-1].rename(columns=lambda step: f"step {step}")
+    return _heatmap(
+        values,
+        labels=values.map(lambda value: "" if value != value else f"{value:.3g}"),
+        unit="rate",
+        hover="<b>%{y}</b><br>%{x}: %{z:.4g}<extra></extra>",
+        colorscale=palette.colour_scale(palette.SEQUENTIAL),
+        zmin=low,
+        zmax=max(high, low + 1e-12),
     )
 
 
