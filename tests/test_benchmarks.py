@@ -79,8 +79,8 @@ def test_flops_are_those_that_torch_counts(layers):
     )
     with FlopCounterMode(display=False) as counter:
         list(plain.meta_step(work)())
-    # With as many tokens as the vocabulary has, projecting each costs what the table does. Autograd leaves out
-    # the gradient by the first state.
+    # With as many tokens as the vocabulary has, projecting each costs what the table does. Autograd leaves
+    # out the gradient by the first state.
     first_state = 2 * layers * work.batch * work.hidden * 3 * work.hidden
     assert counter.get_total_flops() == meta_step_flops(work) - first_state
 
