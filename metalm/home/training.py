@@ -252,7 +252,9 @@ def _ignore(_report: Report) -> None:
 def _points(report: Report) -> list[Point]:
     """A report as the rows of `metrics`."""
     place = report.step, report.tokens, report.seconds
-    scalars = [Point(*place, name, None, None, value) for name, value in report.scalars.items()]
+    spent = {"gradient_evaluations": float(report.gradient_evaluations), "flops": report.flops}
+    scalars = [Point(*place, name, None, None, value) for name, value in {**report.scalars, **spent}.items()]
+    scalars += [Point(*place, m.name, m.task_id, m.adaptation_step, m.value) for m in report.measures]
     return scalars + [point for loss in report.losses for point in _loss_points(place, loss)]
 
 
