@@ -110,9 +110,9 @@ class Episodic(Settings):
     inner: InnerLoop = field(default_factory=InnerLoop)
 
     @property
-    def is_second_order(self) -> bool:
-        """Whether a derivative is taken through the adaptation steps."""
-        return False
+    def takes_adam(self) -> bool:
+        """Whether Adam may adapt: no derivative is taken through its steps."""
+        return True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,10 +121,10 @@ class Episodic(Settings):
             raise ConfigError(
                 f"inner.adapts must be a set of weights for {name}, got 'context', which is cavia's"
             )
-        if self.is_second_order and inner.optimizer != "sgd":
+        if not self.takes_adam and inner.optimizer != "sgd":
             raise ConfigError(
                 f"inner.optimizer must be sgd where {name} differentiates through the steps, "
-                f"got {inner.optimizer!r}; first-order algorithms take it"
+                f"got {inner.optimizer!r}"
             )
         if self.joint_weight > 0 and inner.steps == 0:
             raise ConfigError(
@@ -144,8 +144,8 @@ class Maml(Episodic):
     optimizer: AdamW = field(default_factory=AdamW)
 
     @property
-    def is_second_order(self) -> bool:
-        return True
+    def takes_adam(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +186,8 @@ class Anil(Episodic):
     optimizer: AdamW = field(default_factory=AdamW)
 
     @property
-    def is_second_order(self) -> bool:
-        return not self.first_order
+    def takes_adam(self) -> bool:
+        return self.first_order
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -207,8 +207,8 @@ class MetaSgd(Episodic):
     optimizer: AdamW = field(default_factory=AdamW)
 
     @property
-    def is_second_order(self) -> bool:
-        return not self.first_order
+    def takes_adam(self) -> bool:
+        return False  # its rates are learned, at every order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +229,8 @@ class MamlPlusPlus(Episodic):
     optimizer: AdamW = field(default_factory=AdamW)
 
     @property
-    def is_second_order(self) -> bool:
-        return self.first_order_share < 1
+    def takes_adam(self) -> bool:
+        return False  # its rates are learned, at every order
 
 
 def _context() -> InnerLoop:
@@ -249,8 +249,8 @@ class Cavia(Episodic):
     optimizer: AdamW = field(default_factory=AdamW)
 
     @property
-    def is_second_order(self) -> bool:
-        return not self.first_order
+    def takes_adam(self) -> bool:
+        return self.first_order
 
     def __post_init__(self) -> None:
         super().__post_init__()

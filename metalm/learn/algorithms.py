@@ -13,7 +13,18 @@ import numpy as np
 import torch
 
 from metalm.config import Episodic, RunConfig
-from metalm.learn import fomaml, joint, reptile, sequential
+from metalm.learn import (
+    anil,
+    cavia,
+    fomaml,
+    imaml,
+    joint,
+    maml,
+    maml_plus_plus,
+    meta_sgd,
+    reptile,
+    sequential,
+)
 from metalm.learn.learner import Learner
 from metalm.learn.rules import FISHER, Rule
 from metalm.learn.watch import Watch
@@ -43,8 +54,14 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "sequential": Recipe(draw_streams, sequential.meta_step, in_order=True),
     "joint": Recipe(draw_batch, joint.meta_step),
+    "maml": Recipe(draw_episode, maml.meta_step),
     "fomaml": Recipe(draw_episode, fomaml.meta_step),
     "reptile": Recipe(draw_episode, reptile.meta_step),
+    "anil": Recipe(draw_episode, anil.meta_step),
+    "meta-sgd": Recipe(draw_episode, meta_sgd.meta_step, learned=meta_sgd.learned),
+    "maml++": Recipe(draw_episode, maml_plus_plus.meta_step, learned=maml_plus_plus.learned),
+    "cavia": Recipe(draw_episode, cavia.meta_step, learned=cavia.learned),
+    "imaml": Recipe(draw_episode, imaml.meta_step),
 }
 
 

@@ -20,5 +20,5 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Episodic, w
     """One optimiser step along the mean over tasks of the query gradient."""
     outer = OuterGradient(learner, config, watch)
     for block in blocks(episodes):
-        outer.add(outer.query_gradient(block, outer.fast(block)))
+        outer.add_first_order(block)
     outer.descend()

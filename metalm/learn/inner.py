@@ -114,8 +114,9 @@ class Adapted:
 class Wanted:
     """What an outer step wants of adaptation beside the fast weights. Steps are counted from 0.
 
-    dropout_seeds: what the dropout masks of each step follow from; None drops nothing. gradients: the steps whose
-    gradients are handed out. by_all: of them, those that are taken by all weights, not only by those that adapt.
+    dropout_seeds: what the dropout masks of each step follow from; None drops nothing. gradients: the steps
+    whose gradients are handed out. by_all: of them, those that are taken by all weights, not only by those
+    that adapt.
     """
 
     dropout_seeds: Sequence[int] | None = None
@@ -133,8 +134,8 @@ def adaptation(
 ) -> Iterator[Adapted]:
     """The way from slow to fast weights, one `Adapted` a step, from step 0 (the slow weights themselves) on.
 
-    Each task descends nats per token of its own batches as `rule` says; where the sets differ in shape the rest
-    is masked. A task whose set is empty does not move; if all are, there is no step at all.
+    Each task descends nats per token of its own batches as `rule` says; where the sets differ in shape the
+    rest is masked. A task whose set is empty does not move; if all are, there is no step at all.
     """
     space = space_of(rule, weights)
     moves = Moves(rule, space.start)
@@ -155,7 +156,7 @@ def adaptation(
 
 
 def clip_factors(lengths_T: Tensor, clip: float) -> Tensor:
-    """By how much gradients of those lengths are shortened, so that none is longer than `clip` (0: no limit)."""
+    """By how much gradients of those lengths are shortened so that none exceeds `clip` (0: no limit)."""
     return clip / lengths_T.clamp(min=clip) if clip else torch.ones_like(lengths_T)
 
 

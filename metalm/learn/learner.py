@@ -1,4 +1,4 @@
-"""What an outer step changes: the slow weights, what is learned beside them, and the optimiser that moves both."""
+"""What an outer step changes: the slow weights, what is learned beside them, and their optimiser."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _DROPOUT = 1  # tells the draws of dropout from those of the meta-batch, of the 
 
 
 class Learner:
-    """A model whose own parameters are the slow weights, what the run learns beside them, and their optimiser.
+    """A model whose own parameters are the slow weights; what is learned beside them; their optimiser.
 
-    learned: as in `metalm.learn.rules`; the optimiser moves it like the weights, but for the Fisher information,
-    which is observed. progress: the share of the budget used before the step under way.
+    learned: as in `metalm.learn.rules`; the optimiser moves it like the weights, but for the Fisher
+    information, which is observed. progress: the share of the budget used before the step under way.
     """
 
     def __init__(self, model: GRULM, algorithm: Algorithm, learned: Weights | None = None) -> None:
@@ -60,7 +60,7 @@ class Learner:
             self._dropout = np.random.default_rng([seed, step, _DROPOUT])
 
     def dropout_seeds(self, num_calls: int) -> list[int] | None:
-        """What the dropout masks of the next calls of the engine follow from; None when nothing is dropped."""
+        """What the dropout masks of the engine's next calls follow from; None when nothing is dropped."""
         if self._dropout is None:
             return None
         return self._dropout.integers(2**63, size=num_calls).tolist()
@@ -74,10 +74,10 @@ class Learner:
         return Rule(inner, {name: tensor.detach() for name, tensor in self.learned.items()})
 
     def descend(self, gradient: Mapping[str, Tensor], watch: Watch) -> None:
-        """Move slow weights and what is learned one optimiser step down `gradient`, clipped as the config says.
+        """Move weights and what is learned one optimiser step down `gradient`, clipped as the config says.
 
-        A name that `gradient` lacks stays. Raises DivergedError, before anything is moved, when a loss that was
-        seen or the gradient is not finite.
+        A name that `gradient` lacks stays. Raises DivergedError, before anything is moved, when a loss that
+        was seen or the gradient is not finite.
         """
         watch.settle()
         norm = float(torch.nn.utils.get_total_norm(gradient.values()))
@@ -91,8 +91,10 @@ class Learner:
 
     @torch.no_grad()
     def move(self, way: Weights, share: float, watch: Watch) -> None:
-        """Move the slow weights by `share` of `way`. Raises DivergedError, before that, when a loss or it is not
-        finite."""
+        """Move the slow weights by `share` of `way`.
+
+        Raises DivergedError, before anything is moved, when a loss that was seen or the way is not finite.
+        """
         watch.settle()
         watch.measured("way", float(torch.nn.utils.get_total_norm(way.values())))
         for name, part in way.items():
@@ -116,7 +118,7 @@ class Learner:
         return {self._key(name): tensor.detach() for name, tensor in named.items()}
 
     def start_from(self, weights: Weights, learned: Weights) -> None:
-        """Take over weights, and of what was learned elsewhere that which is learned here in the same shape."""
+        """Take over weights, and what was learned elsewhere where it is learned here in the same shape."""
         known = {n: t for n, t in learned.items() if n in self.learned and t.shape == self.learned[n].shape}
         self.restore({**self.tensors(), **weights, **{LEARNED + n: t for n, t in known.items()}})
 

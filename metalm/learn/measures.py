@@ -1,7 +1,8 @@
-"""What is told of the weights themselves, at every meta-validation: how far they went, how rich they still are.
+"""What is told of the weights at every meta-validation: how far they went, how rich they still are.
 
 drift/<weight>           |theta - theta_start| / |theta_start|
-effective_rank/<weight>  of each matrix: exp of the entropy of its singular values, scaled to a sum of 1 (Roy and
+effective_rank/<weight>  of each matrix: exp of the entropy of its singular values, scaled to a sum of 1
+(Roy and
                          Vetterli 2007); arXiv:2508.02189 watches it in meta-training
 learned_rate/<weight>    the mean over the weight of the rate that was learned for an adaptation step
 """

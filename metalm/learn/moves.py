@@ -1,8 +1,8 @@
 """One adaptation step as a move: theta <- s (theta - rate c g) + (1 - s) theta_0.
 
-g is the gradient (or Adam's direction), c the clip factor, and s = 1 / (1 + lr lambda F) the pull to the start as
-a proximal step (forward-backward splitting): stable however strong the pull, and at rest where the gradient of
-the loss and that of lambda/2 |theta - theta_0|_F^2 cancel. Without a pull s is 1.
+g is the gradient (or Adam's direction), c the clip factor, and s = 1 / (1 + lr lambda F) the pull to the
+start as a proximal step (forward-backward splitting): stable however strong the pull, and at rest where the
+gradient of the loss and that of lambda/2 |theta - theta_0|_F^2 cancel. Without a pull s is 1.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metalm.learn.rules import FISHER, Rule
+from metalm.learn.rules import Rule
 from metalm.model.task_weights import TaskWeights, per_task
 
-# Adam without momentum, as in Reptile's paper (Nichol et al. 2018, section 6): its moments begin afresh with each
-# task, and a momentum of few steps only delays them.
+# Adam without momentum, as in Reptile's paper (Nichol et al. 2018, section 6): its moments begin afresh
+# with each task, and a momentum of few steps only delays them.
 _ADAM_DECAY, _ADAM_TINY = 0.999, 1e-8
 
 
@@ -37,7 +37,8 @@ class Moves:
     def _moved(
         self, name: str, weight: Tensor, gradient: Tensor, factors_T: Tensor, step: int, is_ours: bool
     ) -> Tensor:
-        # In place where it can be: memory that the machine has just touched is twice as quick as fresh memory.
+        # In place where it can be: memory that the machine has just touched is twice as quick as fresh
+        # memory.
         way = gradient if is_ours else gradient.clone()
         if self._rule.inner.optimizer == "adam":
             way = self._adam(name, way.mul_(per_task(factors_T, way)), step)
@@ -49,11 +50,7 @@ class Moves:
             way = way.mul_(per_task(-rate * factors_T, way)).add_(weight)
         if not self._rule.inner.proximal:
             return way
-        return torch.lerp(self._start[name], way, self.share(name, way))
-
-    def share(self, name: str, like: Tensor) -> Tensor:
-        """s: what is left of the way from the start after the pull, broadcast to the weight."""
-        return share_left(self._rule, name, like)
+        return torch.lerp(self._start[name], way, share_left(self._rule, name, way))
 
     def _adam(self, name: str, gradient: Tensor, step: int) -> Tensor:
         squares = self._second.get(name)
@@ -69,6 +66,4 @@ def share_left(rule: Rule, name: str, like: Tensor) -> Tensor:
 
     The pull goes by `inner.lr` alone: learned rates are rates of the loss.
     """
-    strength = torch.as_tensor(rule.inner.lr * rule.inner.proximal, dtype=like.dtype, device=like.device)
-    importance = rule.learned.get(FISHER + name)
-    return 1 / (1 + (strength if importance is None else strength * importance))
+    return 1 / (1 + torch.as_tensor(rule.inner.lr * rule.pull(name), dtype=like.dtype, device=like.device))

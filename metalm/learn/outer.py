@@ -65,8 +65,8 @@ class Training:
     """One run under way. `start` or `resume` makes one; `run` trains; `save` keeps it.
 
     weights, learned: slow weights by name and what is learned beside them, on the device; best_weights and
-    best_learned are those of the best meta-validation, None before there was one. Between two reports, and after `run` ended for whatever
-    reason, the state is that of the last whole outer step.
+    best_learned are those of the best meta-validation, None before there was one. Between two reports, and
+    after `run` ended for whatever reason, the state is that of the last whole outer step.
     """
 
     def __init__(

@@ -14,6 +14,7 @@ from torch import Tensor
 from metalm.config import Episodic
 from metalm.learn.inner import Adapted, Wanted, adaptation
 from metalm.learn.learner import Learner
+from metalm.learn.meta_gradient import meta_gradient
 from metalm.learn.rules import FISHER
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
@@ -70,17 +71,40 @@ class OuterGradient:
         seeds = self.learner.dropout_seeds(1)
         return side_by_side([episode.query_BT for episode in episodes], seeds and seeds[0])
 
-    def query_gradient(
-        self, episodes: Sequence[Episode], adapted: Adapted, query: Windows | None = None
-    ) -> TaskWeights:
+    def query_gradient(self, episodes: Sequence[Episode], adapted: Adapted, query: Windows) -> TaskWeights:
         """The gradient of each task's query loss at its fast weights. Raises Stopped."""
-        query = query or self.query(episodes)
         losses, gradient = self.learner.engine.gradient(adapted.weights, query)
         self.watch.saw(episodes, "query", adapted.step, losses.nats_TBS, query)
         return gradient
 
+    def add_first_order(self, episodes: Sequence[Episode]) -> None:
+        """Add a block's query gradients at the fast weights, as if those did not depend on the slow ones."""
+        self.add(self.query_gradient(episodes, self.fast(episodes), self.query(episodes)))
+
+    def add_through(
+        self, episodes: Sequence[Episode], *, first_order: bool = False, shares: Sequence[float] = (1.0,)
+    ) -> None:
+        """Add a block's gradients through its adaptation (see `metalm.learn.meta_gradient`).
+
+        first_order: with the gradients of adaptation held. shares: what the query losses after the last so
+        many adaptation steps count, the last one's last; it is not 0.
+        """
+        way, query = self.way(episodes, gradients=first_order), self.query(episodes)
+        first_judged = len(way) - len(shares)
+
+        def judged(adapted: Adapted) -> TaskWeights | None:
+            share = shares[adapted.step - first_judged] if adapted.step >= first_judged else 0.0
+            if not share:
+                return None
+            gradient = self.query_gradient(episodes, adapted, query)
+            return gradient if share == 1 else {name: part.mul_(share) for name, part in gradient.items()}
+
+        on_product = None if first_order else self.watch.saw_hessian_product
+        found = meta_gradient(self.learner.engine, self.rule, way, judged, on_product)
+        self.add(found.by_task, found.rates)
+
     def add(self, gradient: TaskWeights, learned: Mapping[str, Tensor] | None = None) -> None:
-        """Add a block's gradients, by name; `learned`: more of them, already summed over the block's tasks."""
+        """Add a block's gradients, by name; `learned`: more of them, already summed over its tasks."""
         self._num_tasks += num_tasks(gradient)
         units_T = norms_T(gradient).clamp(min=_TINY).reciprocal()
         weights_2T = torch.stack([torch.ones_like(units_T), units_T])
@@ -100,7 +124,7 @@ class OuterGradient:
         return mean
 
     def descend(self) -> None:
-        """One optimiser step down the mean; raises DivergedError, before that, when anything is not finite."""
+        """One optimiser step down the mean. Raises DivergedError, before that, when it is not finite."""
         self.measure_cosine()
         self.learner.descend(self.mean(), self.watch)
         self.observe()

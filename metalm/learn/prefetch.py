@@ -14,8 +14,8 @@ class Ahead(Generic[Data]):
     """`of(step)` for steps that are asked for in a row, each made by one background thread while its
     predecessor is in use. A context manager: on leaving, the thread has ended.
 
-    of: a pure function of the step; it runs in that thread, and what it raises is raised where its step is asked
-    for. Nothing else may use what it uses meanwhile.
+    of: a pure function of the step; it runs in that thread, and what it raises is raised where its step is
+    asked for. Nothing else may use what it uses meanwhile.
     """
 
     def __init__(self, of: Callable[[int], Data]) -> None:

@@ -44,12 +44,12 @@ class Measure:
 class Report:
     """One outer step, after it was made.
 
-    tokens: predictions whose gradient was taken so far, those of adaptation included. gradient_evaluations: the
-    same with Hessian products, each worth as many gradients as it costs. flops: estimated, meta-validation left
-    out, as in both others. seconds: spent on training and meta-validation so far. scalars: "lr",
-    "gradient_norm" and the like. measures: what is told beside (`metalm.learn.measures`). progress: the share of
-    the budget that is used, 0 to 1. is_best: this step's meta-validation is the best so far. A report with
-    validation losses only makes up for a meta-validation that a stop had cut off.
+    tokens: predictions whose gradient was taken so far, those of adaptation included. gradient_evaluations:
+    the same with Hessian products, each worth as many gradients as it costs. flops: estimated,
+    meta-validation left out, as in both others. seconds: spent on training and meta-validation so far.
+    scalars: "lr", "gradient_norm" and the like. measures: what is told beside (`metalm.learn.measures`).
+    progress: the share of the budget that is used, 0 to 1. is_best: this step's meta-validation is the best
+    so far. A report with validation losses only makes up for a meta-validation that a stop had cut off.
     """
 
     step: int

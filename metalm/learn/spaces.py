@@ -1,7 +1,7 @@
 """What adaptation moves: some of the weights themselves, or a short context that is mapped into the network.
 
-The inner loop descends in one of two spaces; both look alike to it, and to the meta-gradient. A point of a space
-is a TaskWeights dictionary. Shapes: T tasks, C numbers of a context, E embedding size.
+The inner loop descends in one of two spaces; both look alike to it, and to the meta-gradient. A point of a
+space is a TaskWeights dictionary. Shapes: T tasks, C numbers of a context, E embedding size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BIAS, _INPUT = "rnn.bias_ih_l0", "rnn.weight_ih_l0"
 
 
 class Space(Protocol):
-    """Where adaptation moves. names: the weights by which losses are differentiated; start: before any step."""
+    """Where adaptation moves. names: the weights that losses are differentiated by; start: before a step."""
 
     names: tuple[str, ...]
     start: TaskWeights

@@ -1,7 +1,7 @@
 """What an outer step tells while it runs: every loss, once, in summed nats with its counts.
 
-The same moment serves two more ends: a loss that is not finite ends the run, and the stop flag is read. Numbers
-are taken from the device once a step, in `settle`, so that nothing waits for them on the way.
+The same moment serves two more ends: a loss that is not finite ends the run, and the stop flag is read.
+Numbers are taken from the device once a step, in `settle`, so that nothing waits for them on the way.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Watch:
         self.scalars[name] = value
 
     def settle(self) -> None:
-        """Count all that was seen. Raises DivergedError, naming the first place, when a loss is not finite."""
+        """Count all that was seen. Raises DivergedError, naming the place, when a loss is not finite."""
         sights, self._sights = self._sights, []
         for sight in sights:
             counts = self._counted(sight.windows)
