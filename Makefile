@@ -14,6 +14,9 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
+# The GRU's recurrence is C, compiled for this processor when it is first used.
+COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
+
 .PHONY: run test check lint format bench chromium clean
 
 run: $(VENV)/.installed
@@ -48,7 +51,7 @@ endif
 $(VENV)/.installed: requirements.txt
 	@echo "Setting up $(VENV) with what requirements.txt names: a few minutes, once"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.txt
+	$(PIP) -r requirements.txt $(if $(COMPILER),,-r requirements-compiler.txt)
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

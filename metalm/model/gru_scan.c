@@ -110,6 +110,8 @@ INLINE void accumulate(const long rows, const long vectors, vec *sum, long depth
     }
 }
 
+#define UNROLL _Pragma("GCC unroll 8") /* a loop over sums that stays one would put them into memory */
+
 /* BODY(rows) with the number of rows a constant, so that the compiler keeps the sums in registers. */
 #if ROWS == 8
 #define FOR_ROWS(rows, BODY) \
@@ -128,14 +130,14 @@ static REAL *scratch(long numbers) { return aligned_alloc(64, (numbers * sizeof(
 /* W (3H, H), to be multiplied from the left of h: [block of units][k][gate][lane], depth rows of each block in all;
    this W fills depth rows [begin, begin + H). */
 static void pack_forward(REAL *packed, const REAL *w, long H, long begin, long depth) {
-    for (long j = 0; j < blocks(H, LANES); j++)
-        for (long g = 0; g < GATES; g++)
-            for (long lane = 0; lane < LANES; lane++) {
-                REAL *to = packed + ((j * depth + begin) * GATES + g) * LANES + lane;
-                long unit = j * LANES + lane;
-                const REAL *from = w + (g * H + unit) * H;
-                for (long k = 0; k < H; k++) to[k * GATES * LANES] = unit < H ? from[k] : 0;
-            }
+    for (long unit = 0; unit < H; unit += LANES)
+        for (long g = 0; g < GATES; g++) {
+            const long n = at_most(H - unit, LANES);
+            const REAL *from = w + (g * H + unit) * H;
+            REAL *to = packed + ((unit / LANES * depth + begin) * GATES + g) * LANES;
+            for (long k = 0; k < H; k++, to += GATES * LANES)
+                for (long lane = 0; lane < LANES; lane++) to[lane] = lane < n ? from[lane * H + k] : 0;
+        }
 }
 
 /* W (3H, H), to be multiplied from the right of a derivative row: [block of units][k][PAIR vectors]. */
@@ -156,13 +158,24 @@ INLINE const REAL *row_of(const REAL *input, const long *index, long row, long w
 
 /* ---- the functions; each returns 0, or 1 when there is no memory ---- */
 
-/* input (., 3H): W_ih x + b_ih, row index[s * R + r] of it for step s and row r (index NULL: rows in order).
-   hs (S + 1, R, H): hs[0] is given, the rest is written. gates (S, R, 4H), or NULL when no derivative will follow. */
-int gru_forward(long S, long R, long H, const REAL *input, const long *index, const REAL *w, const REAL *bias,
-                REAL *hs, REAL *gates) {
-    REAL *packed = scratch(blocks(H, LANES) * LANES * GATES * H);
-    if (!packed) return 1;
+/* How many numbers W takes when packed for gru_forward. */
+long gru_packed_size(long H) { return blocks(H, LANES) * LANES * GATES * H; }
+
+/* Pack W once for many calls of gru_forward. packed: 64-byte aligned. */
+int gru_pack(long H, const REAL *w, REAL *packed) {
     pack_forward(packed, w, H, 0, H);
+    return 0;
+}
+
+/* input (., 3H): W_ih x + b_ih, row index[s * R + r] of it for step s and row r (index NULL: rows in order).
+   hs (S + 1, R, H): hs[0] is given, the rest is written. gates (S, R, 4H), or NULL when no derivative will follow.
+   prepared: what gru_pack made of w, or NULL. */
+int gru_forward(long S, long R, long H, const REAL *input, const long *index, const REAL *w, const REAL *bias,
+                REAL *hs, REAL *gates, const REAL *prepared) {
+    REAL *own = prepared ? NULL : scratch(gru_packed_size(H));
+    if (!prepared && !own) return 1;
+    if (own) pack_forward(own, w, H, 0, H);
+    const REAL *packed = prepared ? prepared : own;
     for (long s = 0; s < S; s++) {
         const REAL *before = hs + s * R * H;
         REAL *after = hs + (s + 1) * R * H;
@@ -173,9 +186,9 @@ int gru_forward(long S, long R, long H, const REAL *input, const long *index, co
             for (long first = 0; first < R; first += ROWS) {
 #define BODY(rows) {                                                                                        \
     vec sum[rows * GATES];                                                                                  \
-    for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;  \
+    UNROLL for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;\
     accumulate(rows, GATES, sum, H, before + first * H, H, block);                                          \
-    for (long i = 0; i < rows; i++) {                                                                       \
+    UNROLL for (long i = 0; i < rows; i++) {                                                                \
         const long row = first + i;                                                                         \
         const REAL *x = row_of(input, index, s * R + row, 3 * H) + unit;                                    \
         const vec r = sigmoid(load(x, n) + sum[i * GATES]);                                                 \
@@ -194,7 +207,7 @@ int gru_forward(long S, long R, long H, const REAL *input, const long *index, co
             }
         }
     }
-    free(packed);
+    free(own);
     return 0;
 }
 
@@ -207,8 +220,8 @@ static void add_product(REAL *dh, long padded, const REAL *d, const REAL *packed
 #define BODY(rows) {                                                                                          \
     vec sum[rows * PAIR] = {0};                                                                               \
     accumulate(rows, PAIR, sum, depth, d + first * 4 * H, 4 * H, packed + unit * whole + begin * width);      \
-    for (long i = 0; i < rows; i++)                                                                           \
-        for (long v = 0; v < PAIR; v++)                                                                       \
+    UNROLL for (long i = 0; i < rows; i++)                                                                    \
+        UNROLL for (long v = 0; v < PAIR; v++)                                                                 \
             *(vec *)(dh + (first + i) * padded + unit + v * LANES) += sum[i * PAIR + v];                      \
 }
             FOR_ROWS(R - first, BODY)
@@ -275,10 +288,10 @@ int gru_tangent(long S, long R, long H, const REAL *input_dot, const long *index
             for (long first = 0; first < R; first += ROWS) {
 #define BODY(rows) {                                                                                        \
     vec sum[rows * GATES];                                                                                  \
-    for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;  \
+    UNROLL for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;\
     accumulate(rows, GATES, sum, H, before_dot + first * H, H, block);                                      \
     accumulate(rows, GATES, sum, H, before + first * H, H, block + H * GATES * LANES);                      \
-    for (long i = 0; i < rows; i++) {                                                                       \
+    UNROLL for (long i = 0; i < rows; i++) {                                                                \
         const long row = first + i;                                                                         \
         const REAL *x = row_of(input_dot, index, s * R + row, 3 * H) + unit;                                \
         const REAL *g = gates + (s * R + row) * 4 * H + unit;                                               \

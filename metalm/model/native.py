@@ -90,7 +90,14 @@ def _build(command: list[str], path: Path) -> None:
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    for name in ("gru_forward", "gru_backward", "gru_tangent", "gru_backward_tangent", "gru_scatter"):
+    for name in (
+        "gru_forward",
+        "gru_backward",
+        "gru_tangent",
+        "gru_backward_tangent",
+        "gru_scatter",
+        "gru_pack",
+    ):
         getattr(library, name).restype = ctypes.c_int
     return library
 

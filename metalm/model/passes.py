@@ -137,16 +137,17 @@ def _distinct(table_TVE: Tensor, inputs_TBS: Tensor) -> tuple[Tensor | None, Ten
 
 def _product(x_TNI: Tensor, w_TOI: Tensor, bias_TO: Tensor) -> Tensor:
     """x W^T + b for every task; what all tasks share is multiplied once."""
-    if not _is_shared(w_TOI):
+    if not is_shared(w_TOI):
         return torch.baddbmm(bias_TO[:, None], x_TNI, w_TOI.mT)
-    if not _is_shared(bias_TO):
-        return linear(x_TNI[:1] if _is_shared(x_TNI) else x_TNI, w_TOI[0]) + bias_TO[:, None]
-    if not _is_shared(x_TNI):
+    if not is_shared(bias_TO):
+        return linear(x_TNI[:1] if is_shared(x_TNI) else x_TNI, w_TOI[0]) + bias_TO[:, None]
+    if not is_shared(x_TNI):
         return linear(x_TNI, w_TOI[0], bias_TO[0])
     return linear(x_TNI[0], w_TOI[0], bias_TO[0]).expand(len(x_TNI), -1, -1)
 
 
-def _is_shared(x: Tensor) -> bool:
+def is_shared(x: Tensor) -> bool:
+    """Whether all tasks have the same: one task, or an axis of stride 0."""
     return len(x) == 1 or x.stride(0) == 0
 
 

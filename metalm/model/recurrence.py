@@ -52,7 +52,7 @@ def forward(
         sizes = steps, texts, hidden
         for t in range(tasks):
             arrays = *_rows(inputs, t), w[t], bias[t], hs[t], None if gates is None else gates[t]
-            native.call(library.gru_forward, sizes, *arrays)
+            native.call(library.gru_forward, sizes, *arrays, None)
         return hs, gates
     x = inputs.dense(steps, texts)
     for s in range(steps):
