@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -99,6 +100,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "gru_pack",
     ):
         getattr(library, name).restype = ctypes.c_int
+    library.gru_packed_size.restype = ctypes.c_long
     return library
 
 
@@ -107,7 +109,16 @@ def call(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | N
 
     Raises MemoryError when it found none.
     """
+    if function(*_arguments(sizes, arrays)):
+        raise MemoryError(f"no memory for a recurrence of sizes {sizes}")
+
+
+def bound(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> Callable[[], object]:
+    """The same call, to be made again and again on the same memory; the caller keeps the tensors alive."""
+    return partial(function, *_arguments(sizes, arrays))
+
+
+def _arguments(sizes: tuple[int, ...], arrays: tuple[Tensor | None, ...]) -> list[object]:
     assert all(a is None or a.is_contiguous() for a in arrays)
     pointers = [None if a is None else ctypes.c_void_p(a.data_ptr()) for a in arrays]
-    if function(*(ctypes.c_long(size) for size in sizes), *pointers):
-        raise MemoryError(f"no memory for a recurrence of sizes {sizes}")
+    return [*map(ctypes.c_long, sizes), *pointers]

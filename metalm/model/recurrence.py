@@ -12,6 +12,7 @@ columns are those of a. A tangent is the derivative of a quantity along a direct
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +65,36 @@ def forward(
         if gates is not None:
             torch.cat([r, z, n, a_n], -1, out=gates[:, s])
     return hs, gates
+
+
+class Step:
+    """Single steps of one layer of one task, prepared for many calls; the texts' states are inside.
+
+    Compiled code only: `available_for` says whether there is any. inputs_R3H: W_ih input + b_ih, to be filled
+    before each call.
+    """
+
+    def __init__(self, w: Tensor, bias: Tensor, states_RH: Tensor) -> None:
+        texts, hidden = states_RH.shape
+        library = _library(w)
+        self._packed = w.new_empty(library.gru_packed_size(ctypes.c_long(hidden)))
+        native.call(library.gru_pack, (hidden,), w, self._packed)
+        self._hs = torch.stack([states_RH, states_RH])
+        self.before_RH, self.after_RH = self._hs
+        self.inputs_R3H = w.new_empty(texts, 3 * hidden)
+        self._kept = w, bias
+        arrays = self.inputs_R3H, None, w, bias, self._hs, None, self._packed
+        self._call = native.bound(library.gru_forward, (1, texts, hidden), *arrays)
+
+    @staticmethod
+    def available_for(like: Tensor) -> bool:
+        """Whether there is compiled code for tensors like this."""
+        return _library(like) is not None
+
+    def __call__(self) -> Tensor:
+        """The states after one more step (R, H); the next call overwrites them."""
+        self._call()
+        return self.before_RH.copy_(self.after_RH)
 
 
 def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor:

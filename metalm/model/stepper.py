@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
+from metalm.model.passes import Pass
+from metalm.model.recurrence import Step
+from metalm.model.task_weights import shared
 
 
 class Stepper:
@@ -26,13 +28,14 @@ class Stepper:
 
     def __init__(self, model: GRULM, weights: Weights) -> None:
         weights = {name: weight.detach() for name, weight in weights.items()}
+        self._weights = shared(weights, 1)
         self._embedding = weights["embedding.weight"]
         self._head_HV = weights.get("linear.weight", self._embedding).T
         self._head_bias_V = weights["linear.bias"]
         layers = range(model.config.layers)
         by_layer = [[weights[f"rnn.{kind}_l{layer}"] for kind in _LAYER_WEIGHTS] for layer in layers]
-        self._flat_weights = [weight for layer in by_layer for weight in layer]
-        self._cells = [_Cell(*layer) for layer in by_layer]
+        kind = _CompiledCell if Step.available_for(self._embedding) else _Cell
+        self._cells = [kind(*layer) for layer in by_layer]
         self._table_V3H = self._cells[0].projected(self._embedding)
         self._use(self._embedding.new_zeros((len(layers), 1, model.config.hidden)))
 
@@ -43,11 +46,9 @@ class Stepper:
 
     def read(self, tokens_BT: Tensor) -> None:
         """Move the state over tokens that are known already: int64, on the weights' device."""
-        embedded_TBE = embedding(tokens_BT.T, self._embedding)
-        hidden_LBH = self.hidden_LBH.expand(-1, len(tokens_BT), -1).contiguous()
-        # biases, layers, dropout, train, bidirectional, batch_first
-        settings = True, len(self._cells), 0.0, False, False, False
-        self._use(torch.gru(embedded_TBE, hidden_LBH, self._flat_weights, *settings)[1])
+        hidden_LBH = self.hidden_LBH.expand(-1, len(tokens_BT), -1)
+        forward = Pass(self._weights, len(self._cells), tokens_BT[None], hidden_LBH[None], keep=False)
+        self._use(forward.hidden_TLBH()[0])
 
     def step(self, tokens_B: Tensor) -> Tensor:
         """logits_BV of what comes after one more token of each stream; the next step overwrites them."""
@@ -71,8 +72,25 @@ class Stepper:
 _LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
+class _CompiledCell:
+    """One layer whose step is compiled code. input_B3H: what the input adds to the gates, to be filled."""
+
+    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> None:
+        self._input_bias_3H, self._weight_ih_T = bias_ih, weight_ih.T
+        self._recurrent = weight_hh.contiguous(), bias_hh.contiguous()
+
+    def projected(self, input_BE: Tensor, out: Tensor | None = None) -> Tensor:
+        """What inputs add to the gates: (B, 3H)."""
+        return torch.addmm(self._input_bias_3H, input_BE, self._weight_ih_T, out=out)
+
+    def use(self, state_BH: Tensor) -> None:
+        """Go on from a copy of this state."""
+        self.step = Step(*self._recurrent, state_BH)
+        self.input_B3H, self.state_BH = self.step.inputs_R3H, self.step.before_RH
+
+
 class _Cell:
-    """One layer: its state, and the memory in which the next one is made.
+    """One layer in torch: its state, and the memory in which the next one is made.
 
     Gates lie in nn.GRU's order: reset, update, candidate. input_B3H: what the input adds to them, to be
     filled before each step. The candidate's rows are doubled, for tanh x = 2 sigmoid 2x - 1: of a batch,
