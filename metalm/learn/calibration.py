@@ -1,4 +1,4 @@
-"""What a config costs on its split, measured before it is launched: a few outer steps, one task validated.
+"""What a config costs on its split, measured before it is launched: a few outer steps, some tasks validated.
 
 A short training is started with that very config and thrown away. Some algorithms change their work over the
 budget (maml++ begins in first order and judges every step), so the steps measured lie evenly over it.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
@@ -21,7 +22,8 @@ from metalm.learn.memory import PeakMemory, memory_parts
 from metalm.learn.outer import Training
 from metalm.learn.reports import Report
 from metalm.learn.stopping import ShouldStop, Stopped, never
-from metalm.learn.tuning import Grid, tune
+from metalm.learn.tuning import grid_for, tune
+from metalm.learn.validation import validation_losses, validation_tasks
 from metalm.model.fast_weights import Weights, num_weights
 from metalm.model.weight_files import save_weights
 from metalm.text.tasks import TaskText
@@ -32,6 +34,8 @@ _PLACES = (0.5, 0.1, 0.9, 0.3, 0.7)
 _BUDGET = 1000  # outer steps of the training that is thrown away: only the places above in it are visited
 _SECONDS = 3.0  # of measured steps; one step is measured however long it takes
 _ROUNDS = 5
+_SHORT = 0.3  # seconds of a step
+_TASKS = 8  # meta-validation tasks that are measured side by side, unless steps are long
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def calibrate(
     tokens_dir: Path,
     device: torch.device,
     initial_weights: Weights | None = None,
+    initial_learned: Weights | None = None,
     *,
     on_progress: Callable[[float], None] = lambda _share: None,
     should_stop: ShouldStop = never,
@@ -65,30 +70,31 @@ def calibrate(
     short = replace(config, budget=Budget(amount=_BUDGET), validation=replace(config.validation, every=0))
     with PeakMemory(device) as memory:
         training = Training.start(
-            short, train, validation[:1], tokenizer, tokens_dir, device, initial_weights, should_stop
+            short, train, (), tokenizer, tokens_dir, device, initial_weights, should_stop, initial_learned
         )
         on_progress(0.2)
         steps = _measured_steps(training, lambda share: on_progress(0.2 + 0.5 * share), should_stop)
-        validation_seconds = _validation_seconds(training, should_stop) if validation else 0.0
-        on_progress(0.8)
-        tuning_seconds = _tuning_seconds(training, validation[:1], should_stop) if validation else 0.0
+        step_seconds = fmean(median(step.seconds for step in at_place) for at_place in steps)
+        num_tasks = _TASKS if step_seconds < _SHORT else 1
+        judging = _judging_seconds(training, validation, num_tasks, should_stop)
     weights = num_weights(training.model)
     weights_bytes, checkpoint_bytes = _file_sizes(training)
     return Estimate(
         device=device.type,
         steps_measured=sum(len(at_place) for at_place in steps),
-        step_seconds=fmean(median(step.seconds for step in at_place) for at_place in steps),
+        step_seconds=step_seconds,
         step_tokens=_mean(steps, "tokens"),
         step_gradient_evaluations=_mean(steps, "gradient_evaluations"),
         step_flops=_mean(steps, "flops"),
         step_numbers=_mean(steps, "numbers"),
-        validation_seconds=validation_seconds * len(validation),
-        tuning_seconds=tuning_seconds * len(validation),
+        validation_seconds=judging[0],
+        tuning_seconds=judging[1],
         num_weights=weights,
         memory_bytes=memory.peak_bytes,
         memory_parts=memory_parts(config, tokenizer.vocab_size, weights),
         weights_bytes=weights_bytes,
-        checkpoint_bytes=checkpoint_bytes,
+        # A run that is judged keeps its best weights too.
+        checkpoint_bytes=checkpoint_bytes + weights_bytes * bool(validation),
     )
 
 
@@ -96,24 +102,29 @@ def _measured_steps(
     training: Training, on_progress: Callable[[float], None], should_stop: ShouldStop
 ) -> list[list[_Step]]:
     """The steps made at each place of the budget, for some seconds in all."""
-    # Not counted: the first step loads kernels, touches its memory, makes the optimiser's state.
-    _step_at(0.0, training, should_stop)
-    begin, steps = time.perf_counter(), {}
-    for number in range(_ROUNDS * len(_PLACES)):
-        place = _PLACES[number % len(_PLACES)]
-        steps.setdefault(place, []).append(_step_at(place, training, should_stop))
-        share = (time.perf_counter() - begin) / _SECONDS
-        on_progress(min(share, 1.0))
-        if share >= 1:
-            break
+    steps: dict[float, list[_Step]] = {}
+    with closing(training.run(should_stop)) as reports:
+        # Not counted: the first step loads kernels, touches its memory, makes the optimiser's state.
+        first = _step(training, reports)
+        begin = time.perf_counter()
+        for number in range(_ROUNDS * len(_PLACES)):
+            place = _PLACES[number % len(_PLACES)]
+            training.state.step = round(place * _BUDGET)
+            # Data are drawn ahead, but not where the run jumps to; beside a long step that is nothing.
+            if first.seconds < _SHORT:
+                _step(training, reports)
+            steps.setdefault(place, []).append(_step(training, reports))
+            share = (time.perf_counter() - begin) / _SECONDS
+            on_progress(min(share, 1.0))
+            if share >= 1:
+                break
     return list(steps.values())
 
 
-def _step_at(place: float, training: Training, should_stop: ShouldStop) -> _Step:
-    """One outer step of the training, as if that share of its budget were used."""
-    training.state.step = round(place * _BUDGET)
+def _step(training: Training, reports: Iterator[Report]) -> _Step:
+    """The next outer step of a training."""
     before = replace(training.state)
-    report = _next_report(training, should_stop)
+    report = _next(reports)
     return _Step(
         seconds=report.seconds - before.seconds,
         tokens=report.tokens - before.tokens,
@@ -123,24 +134,27 @@ def _step_at(place: float, training: Training, should_stop: ShouldStop) -> _Step
     )
 
 
-def _validation_seconds(training: Training, should_stop: ShouldStop) -> float:
-    """One meta-validation of the training's only task."""
-    training.state.owes_validation = True
-    before = training.state.seconds
-    return _next_report(training, should_stop).seconds - before
-
-
-def _tuning_seconds(training: Training, texts: Sequence[TaskText], should_stop: ShouldStop) -> float:
-    """Tuning on one task: measured at one rate, charged for all."""
-    grid, begin = Grid(), time.perf_counter()
+def _judging_seconds(
+    training: Training, texts: Sequence[TaskText], num_measured: int, should_stop: ShouldStop
+) -> tuple[float, float]:
+    """(one meta-validation, the tuning at the end), each measured on a few of the tasks, charged for all."""
+    if not texts:
+        return 0.0, 0.0
+    asked, share = training.config.validation, len(texts) / min(num_measured, len(texts))
+    tasks = validation_tasks(texts[:num_measured], asked.support_bytes, asked.query_bytes)
+    run = training.model, training.weights, training.tokenizer
+    begin = time.perf_counter()
+    validation_losses(*run, tasks, training.rule, should_stop)
+    validated = time.perf_counter()
+    grid = grid_for(training.rule)
     one = replace(grid, lrs=grid.lrs[:1])
-    model, tokenizer = training.model, training.tokenizer
-    tune(model, training.weights, tokenizer, texts, training.rule, one, should_stop=should_stop)
-    return (time.perf_counter() - begin) * len(grid.lrs)
+    tune(*run, texts[:num_measured], training.rule, one, should_stop=should_stop)
+    tuning = (time.perf_counter() - validated) * len(grid.lrs)
+    return share * (validated - begin), share * tuning
 
 
-def _next_report(training: Training, should_stop: ShouldStop) -> Report:
-    report = next(training.run(should_stop), None)
+def _next(reports: Iterator[Report]) -> Report:
+    report = next(reports, None)
     if report is None:  # the flag ends a training without a word
         raise Stopped
     return report

@@ -12,11 +12,12 @@ from typing import Self
 import psutil
 import torch
 
-from metalm.config import Episodic, Imaml, RunConfig, Sequential
+from metalm.config import Anil, Cavia, Episodic, Imaml, Maml, MamlPlusPlus, MetaSgd, RunConfig, Sequential
 
 _LOOK_SECONDS = 0.005
 _NUMBER = 4  # bytes of a float32
 _TASKS_AT_ONCE = 8  # more tasks are handled in blocks of so many
+_WALKED_BACK = (Maml, Anil, MetaSgd, MamlPlusPlus, Cavia)  # their gradient goes through every step
 
 
 class PeakMemory:
@@ -28,6 +29,7 @@ class PeakMemory:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._process = psutil.Process()
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="metalm-memory")
         self.peak_bytes = 0
@@ -55,7 +57,7 @@ class PeakMemory:
     def _used(self) -> int:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
-        return psutil.Process().memory_info().rss
+        return self._process.memory_info().rss
 
 
 def _give_back() -> None:
@@ -81,7 +83,8 @@ def memory_parts(config: RunConfig, vocab_size: int, num_weights: int) -> dict[s
     }
     if isinstance(algorithm, Episodic):
         inner, tasks = algorithm.inner, min(config.drawing.meta_batch, _TASKS_AT_ONCE)
-        parts["fast weights"] = tasks * _weight_sets(algorithm) * weights
+        adapting = _num_adapting(config, vocab_size, num_weights) * _NUMBER
+        parts["fast weights"] = tasks * _weight_sets(algorithm) * adapting
         tokens = tasks * inner.batch * inner.window
     else:
         tasks = 1 if isinstance(algorithm, Sequential) else config.drawing.meta_batch
@@ -90,10 +93,23 @@ def memory_parts(config: RunConfig, vocab_size: int, num_weights: int) -> dict[s
     return parts
 
 
+def _num_adapting(config: RunConfig, vocab_size: int, num_weights: int) -> int:
+    """How many numbers of a task are its own after adaptation."""
+    model = config.model
+    head, table = vocab_size * (model.hidden + 1), vocab_size * model.embedding
+    return {
+        "all": num_weights,
+        "head": head,
+        "head+embedding": head + table,
+        "biases": 6 * model.layers * model.hidden + vocab_size,
+        "context": 3 * model.hidden,  # what a context comes to: the first layer's input biases
+    }[config.adaptation.adapts]
+
+
 def _weight_sets(algorithm: Episodic) -> int:
     """How many sets of weights a task holds at once: fast weights and gradients, and what else is needed."""
     if isinstance(algorithm, Imaml) and algorithm.cg_steps:
         return 6  # the four vectors of conjugate gradients
-    if algorithm.is_second_order:
+    if isinstance(algorithm, _WALKED_BACK):
         return algorithm.inner.steps + 4  # the weights before each step; product and direction
     return 2 + 2 * (algorithm.inner.optimizer == "adam")
