@@ -29,8 +29,11 @@ class TaskTokens:
 
     def pieces(self, starts: np.ndarray, length: int) -> Tensor:
         """int64 (B, length): the tokens from each start on."""
-        tokens = np.stack([self.ids[start : start + length] for start in starts]).astype(np.int64)
-        return torch.from_numpy(tokens).to(self.device)
+        tokens = torch.from_numpy(np.stack([self.ids[start : start + length] for start in starts])).long()
+        if torch.device(self.device).type == "cuda":
+            # From pinned memory the copy waits for nobody, and nobody for it.
+            return tokens.pin_memory().to(self.device, non_blocking=True)
+        return tokens.to(self.device)
 
 
 @dataclass(frozen=True)

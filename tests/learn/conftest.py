@@ -2,17 +2,24 @@
 
 import hashlib
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
 from metalm.config import (
     AdamW,
+    Anil,
     Budget,
+    Cavia,
     Drawing,
     Fomaml,
+    Imaml,
     InnerLoop,
     Joint,
+    Maml,
+    MamlPlusPlus,
+    MetaSgd,
     ModelConfig,
     Reptile,
     RunConfig,
@@ -31,6 +38,14 @@ SETTINGS = {
     "joint": Joint(batch=2, window=8, optimizer=OPTIMIZER),
     "fomaml": Fomaml(inner=INNER, optimizer=OPTIMIZER),
     "reptile": Reptile(inner=INNER),
+    "maml": Maml(inner=INNER, optimizer=OPTIMIZER),
+    "anil": Anil(inner=replace(INNER, adapts="head+embedding"), optimizer=OPTIMIZER),
+    "meta-sgd": MetaSgd(inner=INNER, optimizer=OPTIMIZER),
+    "maml++": MamlPlusPlus(inner=INNER, msl=0.5, first_order_share=0.3, optimizer=OPTIMIZER),
+    "cavia": Cavia(context=4, inner=replace(INNER, adapts="context", lr=1.0), optimizer=OPTIMIZER),
+    "imaml": Imaml(
+        inner=replace(INNER, proximal=0.5, fisher=True), cg_steps=2, joint_weight=0.1, optimizer=OPTIMIZER
+    ),
 }
 
 

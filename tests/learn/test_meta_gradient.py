@@ -189,7 +189,7 @@ def test_the_outer_gradient_is_that_of_the_unrolled_formula(name, data):
     sizes = ModelConfig(embedding=3, hidden=draw(st.integers(1, 4)), layers=draw(st.integers(1, 2)))
     model = new_model(sizes, VOCABULARY, seed=draw(st.integers(0, 5))).double()
     learned = learned_of(model, config)
-    # More tasks than are computed at once, and support sets of different sizes: some are masked, some go round.
+    # More tasks than are computed at once; support sets of different sizes, some masked, some read again.
     num_tasks = draw(st.sampled_from([1, 2, 3, 9]))
     episodes = [
         episode_of(seed, draw(st.integers(1, 4)), draw(st.integers(1, 3)), inner.window)
