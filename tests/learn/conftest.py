@@ -114,9 +114,17 @@ def config():
 def start(train, validation, tokenizer, tmp_path):
     """A run of a config from its first step."""
 
-    def begin(config, initial_weights=None):
-        cpu = torch.device("cpu")
-        return Training.start(config, train, validation, tokenizer, tmp_path / "tokens", cpu, initial_weights)
+    def begin(config, initial_weights=None, initial_learned=None):
+        return Training.start(
+            config,
+            train,
+            validation,
+            tokenizer,
+            tmp_path / "tokens",
+            torch.device("cpu"),
+            initial_weights,
+            initial_learned=initial_learned,
+        )
 
     return begin
 

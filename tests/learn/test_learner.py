@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from metalm.config import AdamW, Fomaml, Joint, Sequential
+from metalm.config import AdamW, Fomaml, Joint, MetaSgd, Sequential
 from metalm.errors import ConfigError, DivergedError
 from metalm.learn.learner import Learner
 from metalm.learn.optimizers import step_size
+from metalm.learn.rules import FISHER, RATE
 from metalm.learn.stopping import never
 from metalm.learn.watch import Watch
+from metalm.model.gru import new_model
 
 
 @pytest.fixture
@@ -98,3 +102,79 @@ def test_tensors_of_another_model_are_refused(model):
 
     with pytest.raises(ConfigError, match=r"the checkpoint must hold linear.bias of shape \(256,\)"):
         learner.restore({**tensors, "linear.bias": torch.zeros(3)})
+
+
+def learned_of():
+    """Rates of one weight, and a Fisher information."""
+    return {RATE + "linear.bias": torch.ones(2, 1), FISHER + "linear.bias": torch.ones(256)}
+
+
+def test_what_is_learned_moves_with_the_weights_and_is_not_decayed(model, watch):
+    learner = Learner(model, MetaSgd(optimizer=AdamW(lr=0.1, warmup=0, weight_decay=0.5)), learned_of())
+    before = copied(learner.values())
+    name = RATE + "linear.bias"
+    gradient = {**gradient_of(learner, 0.0), name: torch.tensor([[1.0], [0.0]])}
+
+    learner.begin(1, 0.0, seed=0)
+    learner.descend(gradient, watch)
+
+    # Without a gradient a weight decays by 0.1 x 0.5 of itself, a rate stays.
+    assert torch.allclose(learner.weights["linear.bias"], 0.95 * before["linear.bias"])
+    assert learner.learned[name].tolist() == [[pytest.approx(0.9)], [1.0]]
+    assert torch.equal(learner.learned[FISHER + "linear.bias"], torch.ones(256))
+    assert not any(tensor.requires_grad for tensor in learner.rule(MetaSgd().inner).learned.values())
+
+
+def test_what_has_no_gradient_stays(model, watch):
+    learner = Learner(model, MetaSgd(), learned_of())
+    before = copied(learner.learned)
+
+    learner.begin(1, 0.0, seed=0)
+    learner.descend(gradient_of(learner), watch)
+
+    assert same(before, learner.learned)
+
+
+def test_what_is_learned_is_part_of_the_tensors(model, watch):
+    learner = Learner(model, MetaSgd(), learned_of())
+    gradient = {**gradient_of(learner), RATE + "linear.bias": torch.ones(2, 1)}
+    learner.begin(1, 0.0, seed=0)
+    learner.descend(gradient, watch)
+    kept = copied(learner.tensors())
+    assert {"learned/rate/linear.bias", "optimizer/learned/rate/linear.bias/exp_avg"} <= kept.keys()
+    learner.descend(gradient, watch)
+    expected = copied(learner.tensors())
+
+    learner.restore(kept)
+    assert same(kept, learner.tensors())
+    learner.descend(gradient, watch)
+
+    assert same(expected, learner.tensors())
+
+
+def test_a_warm_start_takes_over_what_fits(model):
+    learner = Learner(model, MetaSgd(), learned_of())
+    rate, fisher = RATE + "linear.bias", FISHER + "linear.bias"
+
+    learner.start_from(
+        {name: torch.zeros_like(weight) for name, weight in learner.weights.items()},
+        {rate: torch.full((5, 1), 3.0), fisher: torch.full((256,), 2.0), "context": torch.ones(3, 4)},
+    )
+
+    assert not any(weight.any() for weight in learner.weights.values())
+    assert torch.equal(learner.learned[rate], torch.ones(2, 1))  # of another number of steps
+    assert torch.equal(learner.learned[fisher], torch.full((256,), 2.0))
+    assert "context" not in learner.learned
+
+
+def test_dropout_seeds_follow_from_seed_and_step(model):
+    def seeds(dropout, seed, step):
+        config = replace(model.config, dropout=dropout)
+        learner = Learner(new_model(config, 256, seed=1), Fomaml())
+        learner.begin(step, 0.0, seed)
+        return learner.dropout_seeds(3), learner.dropout_seeds(1)
+
+    assert seeds(0.0, 1, 1) == (None, None)
+    assert seeds(0.5, 1, 1) == seeds(0.5, 1, 1)
+    draws = [number for place in ((1, 1), (1, 2), (2, 1)) for part in seeds(0.5, *place) for number in part]
+    assert len(set(draws)) == 12

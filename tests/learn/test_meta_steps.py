@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import nn, optim
 
-from metalm.config import Adam, Fomaml, InnerLoop, Joint, Reptile, Sequential
+from metalm.config import ALGORITHMS, Adam, Fomaml, InnerLoop, Joint, Reptile, RunConfig, Sequential
 from metalm.learn import fomaml, joint, reptile, sequential
+from metalm.learn.algorithms import RECIPES, starting_learned
+from metalm.learn.inner import TASKS_AT_ONCE
 from metalm.learn.learner import Learner
 from metalm.learn.stopping import Stopped, never
 from metalm.learn.watch import Watch
@@ -36,6 +38,19 @@ def tasks():
 
 def episodes_of(tasks, config):
     return [draw_episode(task, config, np.random.default_rng(5)) for task in tasks]
+
+
+PARTS = ("support", "query")
+
+
+class Keeper(Learner):
+    """A learner that keeps the way it would go."""
+
+    def descend(self, gradient, watch):  # noqa: ARG002
+        self.kept = gradient
+
+    def move(self, way, share, watch):  # noqa: ARG002
+        self.kept = {name: part * share for name, part in way.items()}
 
 
 class Recorder(Learner):
@@ -143,7 +158,110 @@ def test_reptile_trains_on_support_tokens_only(model, tasks, watch):
     config = Reptile(inner=INNER)
     reptile.meta_step(Learner(model, config), episodes_of(tasks, config), config, watch)
 
-    assert watch.tokens == sum(loss.tokens for loss in watch.losses() if loss.part == "support")
+    tokens = {part: sum(loss.tokens for loss in watch.losses() if loss.part == part) for part in PARTS}
+    assert (watch.tokens, watch.scored) == (tokens["support"], tokens["query"])
+
+
+def test_reptile_takes_adam_inside(model, tasks, watch):
+    inner = InnerLoop(steps=3, lr=0.01, batch=2, window=8, clip=0.0, optimizer="adam")
+    config = Reptile(step_size=1.0, inner=inner)
+    [episode], learner = episodes_of(tasks[:1], config), Learner(model, config)
+    twin = copy.deepcopy(model)
+    optimizer = optim.Adam(twin.parameters(), lr=0.01, betas=(0.0, 0.999))
+    for step in range(3):
+        optimizer.zero_grad()
+        plain_loss(twin, episode.support.batch(step, 2)).backward()
+        optimizer.step()
+
+    reptile.meta_step(learner, [episode], config, watch)
+
+    for name, parameter in twin.named_parameters():
+        assert torch.allclose(learner.weights[name], parameter, atol=1e-6), name
+
+
+def test_reptile_mixes_the_joint_gradient_in(model, tasks, watch):
+    plain, mixed = (Reptile(step_size=0.5, inner=INNER, joint_weight=weight) for weight in (0.0, 0.2))
+    episodes = episodes_of(tasks, plain)
+    twin = copy.deepcopy(model)
+    sum(plain_loss(twin, episode.support.batch(0, 2)) / 2 for episode in episodes).backward()
+    ours = copy.deepcopy(model), copy.deepcopy(model)
+
+    for net, config in zip(ours, (plain, mixed), strict=True):
+        reptile.meta_step(Learner(net, config), episodes, config, watch)
+
+    for name, parameter in twin.named_parameters():
+        without, including = (net.get_parameter(name) for net in ours)
+        assert torch.allclose(including, without - 0.5 * 0.2 * parameter.grad, atol=1e-12), name
+
+
+@pytest.mark.parametrize("name", ["fomaml", "reptile"])
+def test_more_tasks_than_are_computed_at_once_are_a_mean_all_the_same(model, tokenizer, name):
+    config = {"fomaml": Fomaml(inner=INNER), "reptile": Reptile(inner=INNER, step_size=1.0)}[name]
+    rng = np.random.default_rng(0)
+    many = [
+        TaskTokens(str(n), str(n), 200, rng.integers(97, 103, size=200)) for n in range(TASKS_AT_ONCE + 3)
+    ]
+    episodes = episodes_of(many, config)
+    step = RECIPES[name].meta_step
+
+    def learned_from(episodes):
+        learner = Keeper(copy.deepcopy(model), config)
+        step(learner, episodes, config, Watch(1, tokenizer, never))
+        return learner.kept
+
+    together, alone = learned_from(episodes), [learned_from([episode]) for episode in episodes]
+
+    for part in together:
+        expected = torch.stack([each[part] for each in alone]).mean(0)
+        assert torch.allclose(together[part], expected, atol=1e-12), part
+
+
+def test_the_cosine_is_the_mean_over_pairs_of_tasks(model, tasks, tokenizer):
+    config = Fomaml(inner=INNER)
+    rng = np.random.default_rng(0)
+    tasks = [*tasks, TaskTokens("three", "three", 400, rng.integers(0, 256, size=400))]
+    episodes = episodes_of(tasks, config)
+    rows = []
+    for episode in episodes:
+        learner = Recorder(model, config)
+        fomaml.meta_step(learner, [episode], config, Watch(1, tokenizer, never))
+        rows.append(torch.cat([part.flatten() for part in learner.gradient.values()]))
+    watch = Watch(1, tokenizer, never)
+
+    fomaml.meta_step(Recorder(model, config), episodes, config, watch)
+
+    pairs = [torch.cosine_similarity(rows[a], rows[b], dim=0) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert watch.scalars["gradient_cosine"] == pytest.approx(float(sum(pairs)) / 3)
+
+
+def test_the_norms_of_adaptation_are_told_for_each_step(model, tasks, watch):
+    config = Fomaml(inner=replace(INNER, steps=2))
+    episodes = episodes_of(tasks, config)
+    norms = []
+    for episode in episodes:
+        twin = copy.deepcopy(model)
+        plain_loss(twin, episode.support.batch(0, 2)).backward()
+        norms.append(float(torch.sqrt(sum((p.grad**2).sum() for p in twin.parameters()))))
+
+    fomaml.meta_step(Recorder(model, config), episodes, config, watch)
+
+    first, second = watch.measures()
+    assert (first.name, first.adaptation_step, second.adaptation_step) == ("inner_gradient_norm", 0, 1)
+    assert first.value == pytest.approx(sum(norms) / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "products"),
+    [("maml", 3), ("fomaml", 0), ("reptile", 0), ("anil", 3), ("maml++", 0), ("cavia", 3)],
+)
+def test_hessian_products_are_counted(model, tasks, watch, name, products):
+    config = ALGORITHMS[name]()
+    config = replace(config, inner=replace(config.inner, steps=3, batch=2, window=8))
+    learner = Learner(model, config, starting_learned(RunConfig(algorithm=config), model))
+
+    RECIPES[name].meta_step(learner, episodes_of(tasks, config), config, watch)
+
+    assert watch.hessian_tokens == 2 * products * 2 * 8
 
 
 def test_joint_descends_the_mean_over_all_windows(model, tasks, watch):
