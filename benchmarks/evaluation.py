@@ -15,6 +15,7 @@ import torch
 from metalm.config import PRESETS, InnerLoop
 from metalm.evaluate.contenders import AdaptingGru
 from metalm.evaluate.protocol import Protocol, evaluate
+from metalm.learn.rules import Rule
 from metalm.model.fast_weights import slow_weights
 from metalm.model.gru import new_model
 from metalm.text.samples import SAMPLE_SPLITS, sample_corpora
@@ -37,8 +38,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     model = new_model(PRESETS[asked.preset], 256, seed=0)
-    inner = InnerLoop(steps=asked.steps)
-    contender = AdaptingGru(model=model, weights=slow_weights(model), tokenizer=ByteTokenizer(), inner=inner)
+    rule = Rule(InnerLoop(steps=asked.steps))
+    contender = AdaptingGru(model=model, weights=slow_weights(model), tokenizer=ByteTokenizer(), rule=rule)
     wall, cpu = time.perf_counter(), time.process_time()
     rows = list(evaluate(contender, meta_test_texts()[: asked.tasks], Protocol(split_id="languages")))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

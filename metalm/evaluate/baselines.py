@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from metalm.config import InnerLoop, ModelConfig
-from metalm.evaluate.contenders import AdaptingGru, Judged, Method
+from metalm.evaluate.contenders import AdaptingGru, Case, Judged, Method
+from metalm.learn.rules import Rule
 from metalm.learn.score import Score, num_chars
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.tuning import Grid, tune
@@ -60,18 +61,17 @@ class ByteTable:
         """Step 0 only."""
         return (0,)
 
-    def judged(
-        self, support: bytes, query: bytes, steps: Collection[int], should_stop: ShouldStop = never
-    ) -> Iterator[Judged]:
+    def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
         """See `Contender.judged`."""
-        stop_if(should_stop)
-        begin = time.perf_counter()
-        table = self.nats_of(support)
-        learned = time.perf_counter()
-        nats = float(table[np.frombuffer(query, dtype=np.uint8)].sum())
-        cost = Score(nats, len(query), len(query), num_chars(query), time.perf_counter() - learned)
-        if 0 in steps:
-            yield Judged(0, learned - begin, cost)
+        for number, case in enumerate(cases):
+            stop_if(should_stop)
+            begin = time.perf_counter()
+            table = self.nats_of(case.support)
+            learned = time.perf_counter()
+            nats, size = float(table[np.frombuffer(case.query, dtype=np.uint8)].sum()), len(case.query)
+            cost = Score(nats, size, size, num_chars(case.query), time.perf_counter() - learned)
+            if 0 in case.steps:
+                yield Judged(number, 0, learned - begin, cost)
 
 
 UNIFORM = ByteTable("uniform", uniform_nats)
@@ -94,15 +94,16 @@ def scratch(
     """
     model = new_model(config, tokenizer.vocab_size, seed).to(device)
     weights = slow_weights(model)
-    tuned = tune(model, weights, tokenizer, validation, InnerLoop(), grid, should_stop=should_stop)
+    tuned = tune(model, weights, tokenizer, validation, Rule(InnerLoop()), grid, should_stop=should_stop)
+    rule = Rule(tuned.inner)
     return AdaptingGru(
-        method="scratch", model=model, weights=weights, tokenizer=tokenizer, inner=tuned.inner, seed=seed
+        method="scratch", model=model, weights=weights, tokenizer=tokenizer, rule=rule, seed=seed
     )
 
 
 def joint_zero_shot(joint: AdaptingGru) -> AdaptingGru:
     """A joint run's weights as they are: the state reads the support set, the weights do not change."""
-    return replace(joint, method="joint zero-shot", inner=replace(joint.inner, steps=0))
+    return replace(joint, method="joint zero-shot", rule=joint.rule.with_inner(steps=0))
 
 
 def joint_fine_tuning(joint: AdaptingGru) -> AdaptingGru:

@@ -1,34 +1,47 @@
 """What can be judged: something that reads a support set and then says what a query set costs it.
 
-A contender yields the cost after each of its adaptation steps; one that does not adapt has step 0 only.
-Cutting texts and naming rows is left to `protocol`, so that every contender meets the same bytes.
+A contender yields the cost after each of its adaptation steps; one that does not adapt has step 0 only. It
+meets several tasks at once, side by side. Cutting texts and naming rows is left to `protocol`, so that every
+contender meets the same bytes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from metalm.config import InnerLoop
 from metalm.learn.inner import SupportSet, adaptation
 from metalm.learn.rules import Rule
-from metalm.learn.score import Score, score
+from metalm.learn.score import Score, Stream, scores
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
-from metalm.model.task_weights import of_task, shared
+from metalm.model.task_weights import of_tasks, shared
 from metalm.text.tokenizers import Tokenizer
 
 Method = Literal["adapt", "uniform", "unigram", "scratch", "joint zero-shot", "joint fine-tuning"]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The cost of a query set after `step` adaptation steps, which took `seconds` (scoring not counted)."""
+class Case:
+    """What a contender is judged on: the bytes of a support and a query set, and after which steps."""
 
+    support: bytes
+    query: bytes
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The cost of a query set after `step` adaptation steps, which took `seconds` (scoring not counted).
+
+    case: which of the cases it is of. Of those that adapted side by side each took its share of the seconds.
+    """
+
+    case: int
     step: int
     seconds: float
     score: Score
@@ -53,10 +66,11 @@ class Contender(Protocol):
         """The adaptation steps after which it is judged, rising from 0."""
         ...
 
-    def judged(
-        self, support: bytes, query: bytes, steps: Collection[int], should_stop: ShouldStop = never
-    ) -> Iterator[Judged]:
-        """The cost of `query` after each of `steps` that `support` allows. Raises Stopped."""
+    def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
+        """The cost of each case's query after each of its steps that its support set allows.
+
+        As many cases as `metalm.learn.inner.blocks` puts side by side. Raises Stopped.
+        """
         ...
 
 
@@ -76,7 +90,7 @@ def recorded_steps(last: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptingGru:
-    """A GRU that takes the steps of its inner loop on the support set, then reads support and query.
+    """A GRU that adapts to the support set by its rule, then reads support and query.
 
     weights: where adaptation starts. seed: of the run that made them.
     """
@@ -85,33 +99,39 @@ class AdaptingGru:
     model: GRULM
     weights: Weights
     tokenizer: Tokenizer
-    inner: InnerLoop
+    rule: Rule
     seed: int = 0
 
     @property
     def adaptation(self) -> dict[str, Any]:
         """The inner loop's settings."""
-        return asdict(self.inner)
+        return asdict(self.rule.inner)
 
     def steps(self) -> tuple[int, ...]:
         """See `recorded_steps`."""
-        return recorded_steps(self.inner.steps)
+        return recorded_steps(self.rule.inner.steps)
 
-    def judged(
-        self, support: bytes, query: bytes, steps: Collection[int], should_stop: ShouldStop = never
-    ) -> Iterator[Judged]:
-        """See `Contender.judged`; adaptation ends with the last of `steps`."""
+    def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
+        """See `Contender.judged`; adaptation ends with the last of the steps."""
+        engine, window = engine_for(self.model), self.rule.inner.window
         device = next(iter(self.weights.values())).device
-        windows = SupportSet.of_text(self.tokenizer, support, self.inner.window, device)
+        streams = [Stream.of(self.tokenizer, case.support, case.query) for case in cases]
+        supports = [SupportSet.of_text(self.tokenizer, case.support, window, device) for case in cases]
+        last = max(step for case in cases for step in case.steps)
         seconds, begin = 0.0, time.perf_counter()
-        engine, slow = engine_for(self.model), shared(self.weights, 1)
-        for adapted in adaptation(engine, slow, [windows], Rule(self.inner)):
-            seconds += time.perf_counter() - begin
+        for adapted in adaptation(engine, shared(self.weights, len(cases)), supports, self.rule):
+            seconds += (time.perf_counter() - begin) / len(cases)
             stop_if(should_stop)
-            if adapted.step in steps:
-                fast = of_task(adapted.weights, 0)
-                cost = score(self.model, fast, self.tokenizer, support, query, should_stop=should_stop)
-                yield Judged(adapted.step, seconds, cost)
-            if adapted.step >= max(steps):
+            asked = [
+                number
+                for number, (case, support) in enumerate(zip(cases, supports, strict=True))
+                if adapted.step in case.steps and (adapted.step == 0 or len(support))
+            ]
+            if asked:
+                weights, chosen = of_tasks(adapted.weights, asked), [streams[number] for number in asked]
+                costs = scores(engine, weights, chosen, should_stop=should_stop)
+                for number, cost in zip(asked, costs, strict=True):
+                    yield Judged(number, adapted.step, seconds, cost)
+            if adapted.step >= last:
                 return
             begin = time.perf_counter()

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalm.config import InnerLoop
 from metalm.errors import SplitError
 from metalm.learn.inner import SupportSet, adaptation
 from metalm.learn.rules import Rule
-from metalm.learn.score import Score, token_nats
+from metalm.learn.score import Score, Stream, stream_nats
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
@@ -50,27 +49,26 @@ def adapt_live(
     tokenizer: Tokenizer,
     support: bytes,
     query: bytes,
-    inner: InnerLoop,
+    rule: Rule,
     *,
     should_stop: ShouldStop = never,
 ) -> Iterator[LiveStep]:
-    """Every step of adaptation from 0 (the slow weights) to `inner.steps`, as soon as it is made.
+    """Every step of adaptation from 0 (the slow weights) to `rule.inner.steps`, as soon as it is made.
 
     A support set of fewer than two tokens allows step 0 only. Raises Stopped.
     """
-    device = next(iter(weights.values())).device
-    encoded = tokenizer.encode(query)
-    windows = SupportSet.of_text(tokenizer, support, inner.window, device)
+    engine, device = engine_for(model), next(iter(weights.values())).device
+    stream = Stream.of(tokenizer, support, query)
+    windows = SupportSet.of_text(tokenizer, support, rule.inner.window, device)
     seconds, begin = 0.0, time.perf_counter()
-    for adapted in adaptation(engine_for(model), shared(weights, 1), [windows], Rule(inner)):
+    for adapted in adaptation(engine, shared(weights, 1), [windows], rule):
         seconds += time.perf_counter() - begin
         stop_if(should_stop)
         scored = time.perf_counter()
-        fast = of_task(adapted.weights, 0)
-        nats = token_nats(model, fast, tokenizer, support, encoded, should_stop=should_stop)
-        chars = character_nats(encoded, nats, query)
+        [nats] = stream_nats(engine, adapted.weights, [stream], should_stop=should_stop)
+        chars = character_nats(stream.query, nats, query)
         cost = Score(float(chars.sum()), len(nats), len(query), len(chars), time.perf_counter() - scored)
-        yield LiveStep(adapted.step, cost, chars, seconds, fast)
+        yield LiveStep(adapted.step, cost, chars, seconds, of_task(adapted.weights, 0))
         begin = time.perf_counter()
 
 

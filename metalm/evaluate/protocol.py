@@ -7,13 +7,14 @@ nats and counts; means, intervals and differences are made by `statistics`, keep
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metalm.config import Settings, setting
 from metalm.errors import ConfigError
-from metalm.evaluate.contenders import Contender, Judged, Method
+from metalm.evaluate.contenders import Case, Contender, Judged, Method
+from metalm.learn.inner import blocks
 from metalm.learn.stopping import ShouldStop, Stopped, never
 from metalm.text.splits import Role
 from metalm.text.tasks import TaskText
@@ -126,30 +127,35 @@ def evaluate(
     seen: Collection[str] = (),
     done: Collection[Key] = (),
     should_stop: ShouldStop = never,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Row]:
     """A row a (task, support size, draw, recorded step). Without support there is step 0 only.
 
-    seen: ids of tasks that the run or an ancestor was trained on. done: keys of this contender's rows that
-    are there already; they are not made again. on_progress hears (rows made, rows to make) after each
-    episode. Ends quietly, between two adaptation steps or chunks of a score, when `should_stop` says so.
+    Episodes with as large a support set are met side by side, so that rows come size by size and step by
+    step. seen: ids of tasks that the run or an ancestor was trained on. done: keys of this contender's rows
+    that are there already; they are not made again. Ends quietly, between two adaptation steps or chunks of a
+    score, when `should_stop` says so.
     """
-    work = [
-        (episode, steps)
-        for episode in episodes(texts, protocol)[0]
-        if (steps := _steps_to_make(contender, episode, done))
-    ]
-    total, made = sum(len(steps) for _, steps in work), 0
-    for episode, steps in work:
-        support, query = (episode.text.read(*piece) for piece in (episode.support, episode.query))
+    for block in blocks(_work(contender, texts, protocol, done)):
+        read = ([ep.text.read(*piece) for piece in (ep.support, ep.query)] for ep, _ in block)
+        cases = [Case(*pair, steps) for pair, (_, steps) in zip(read, block, strict=True)]
         try:
-            for judged in contender.judged(support, query, steps, should_stop):
-                yield _row(contender, protocol, episode, judged, seen)
+            for judged in contender.judged(cases, should_stop):
+                yield _row(contender, protocol, block[judged.case][0], judged, seen)
         except Stopped:
             return
-        made += len(steps)
-        if on_progress is not None:
-            on_progress(made, total)
+
+
+def num_rows(contender: Contender, texts: Sequence[TaskText], protocol: Protocol) -> int:
+    """How many rows the protocol asks of a contender; a support set of one token gives fewer."""
+    return sum(len(steps) for _, steps in _work(contender, texts, protocol, ()))
+
+
+def _work(
+    contender: Contender, texts: Sequence[TaskText], protocol: Protocol, done: Collection[Key]
+) -> list[tuple[Episode, tuple[int, ...]]]:
+    """Episodes with the steps after which a row is to be made, those of one support size together."""
+    found = [(ep, _steps_to_make(contender, ep, done)) for ep in episodes(texts, protocol)[0]]
+    return sorted((pair for pair in found if pair[1]), key=lambda pair: pair[0].support_bytes)
 
 
 def _steps_to_make(contender: Contender, episode: Episode, done: Collection[Key]) -> tuple[int, ...]:

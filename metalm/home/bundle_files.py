@@ -1,8 +1,8 @@
 """The run bundle: a directory with all there is to say about a finished run, for whatever leaves or enters.
 
 `run.json` (the run and its lineage, its split with hashes, tokenizer, versions), `weights.safetensors` under
-the article's names, `metrics.parquet`, `evaluations.parquet`. Nothing in it is executed when it is read, and
-no text is in it.
+the article's names, `adaptation.safetensors` where the run learned how to adapt, `metrics.parquet`,
+`evaluations.parquet`. Nothing in it is executed when it is read, and no text is in it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from metalm.store.runs import Run
 from metalm.text.splits import Split
 from metalm.text.tokenizers import Tokenizer
 
-WEIGHTS_FILE, METRICS_FILE, EVALUATIONS_FILE = "weights.safetensors", "metrics.parquet", "evaluations.parquet"
+WEIGHTS_FILE, LEARNED_FILE = "weights.safetensors", "adaptation.safetensors"
+METRICS_FILE, EVALUATIONS_FILE = "metrics.parquet", "evaluations.parquet"
 
 _INTEGER, _NUMBER, _TEXT = pa.int64(), pa.float64(), pa.string()
 METRICS = pa.schema(
@@ -67,24 +68,41 @@ EVALUATIONS = pa.schema(
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What a bundle holds beside its weights. summary: what the runs table shows, None where nothing is."""
+    """What a bundle holds beside its weights and what was learned about adaptation: of these, the hashes.
+
+    summary: what the runs table shows, None where nothing is. learned_sha256: None when nothing was learned.
+    """
 
     run: Run
     split: Split
     tokenizer: Tokenizer
     summary: dict[str, Any] | None
     weights_sha256: str
+    learned_sha256: str | None
     metrics: pa.Table
     evaluations: pa.Table
 
 
-def write_bundle(bundle: Bundle, weights: Path, folder: Path) -> None:
-    """Writes a bundle into an empty folder; weights: the file to copy."""
-    shutil.copyfile(weights, folder / WEIGHTS_FILE)
+def write_bundle(bundle: Bundle, tensors: Path, folder: Path) -> None:
+    """Writes a bundle into an empty folder; tensors: where the files to copy are."""
+    copy_tensors(tensors, folder)
     pq.write_table(bundle.metrics.cast(METRICS), folder / METRICS_FILE)
     pq.write_table(bundle.evaluations.cast(EVALUATIONS), folder / EVALUATIONS_FILE)
     told = description(bundle.run, bundle.split, bundle.tokenizer, bundle.summary)
-    write_json(folder / RUN_FILE, {**told, "weights_sha256": bundle.weights_sha256})
+    write_json(folder / RUN_FILE, {**told, **_hashes(bundle)})
+
+
+def copy_tensors(source: Path, folder: Path) -> None:
+    """Copies the weights, and what was learned about adaptation where there is any."""
+    shutil.copyfile(source / WEIGHTS_FILE, folder / WEIGHTS_FILE)
+    if (source / LEARNED_FILE).exists():
+        shutil.copyfile(source / LEARNED_FILE, folder / LEARNED_FILE)
+
+
+def _hashes(bundle: Bundle) -> dict[str, str]:
+    """As run.json has them; where nothing was learned about adaptation, it names the weights' only."""
+    learned = {} if bundle.learned_sha256 is None else {"adaptation_sha256": bundle.learned_sha256}
+    return {"weights_sha256": bundle.weights_sha256, **learned}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -101,6 +119,7 @@ def read_bundle(folder: Path) -> Bundle:
         tokenizer=told_tokenizer(data.get("tokenizer"), run),
         summary=told_summary(data.get("summary")),
         weights_sha256=file_sha256(folder / WEIGHTS_FILE),
+        learned_sha256=file_sha256(folder / LEARNED_FILE) if (folder / LEARNED_FILE).is_file() else None,
         metrics=_read_table(folder / METRICS_FILE, METRICS),
         evaluations=_read_table(folder / EVALUATIONS_FILE, EVALUATIONS),
     )
@@ -110,6 +129,8 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"the lineage of run {run.name!r} must tell of task {missing.name!r} of its split")
     if bundle.weights_sha256 != data.get("weights_sha256"):
         raise BundleError(f"{WEIGHTS_FILE} of run {run.name!r} must have the hash that {RUN_FILE} says")
+    if bundle.learned_sha256 != data.get("adaptation_sha256"):
+        raise BundleError(f"{LEARNED_FILE} of run {run.name!r} must have the hash that {RUN_FILE} says")
     if set(bundle.evaluations["run_id"].to_pylist()) - {run.id}:
         raise BundleError(f"{EVALUATIONS_FILE} must hold rows of run {run.id} only")
     return bundle

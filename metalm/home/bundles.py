@@ -13,8 +13,10 @@ from pathlib import Path
 from metalm.config import run_config
 from metalm.errors import BundleError, ConfigError, RunStateError
 from metalm.home.bundle_files import (
+    LEARNED_FILE,
     WEIGHTS_FILE,
     Bundle,
+    copy_tensors,
     file_sha256,
     read_bundle,
     rows,
@@ -46,14 +48,14 @@ class Bundles(Live):
             split=self.store.splits.get(run.split_id),
             tokenizer=self.store.tokenizers.get(run.tokenizer),
             summary=self.store.runs.summary(run.id),
-            weights_sha256=file_sha256(self.weights_path(run.id)),
+            **self._hashes(run),
             metrics=self.store.metrics.table(run.id),
             evaluations=self.store.evaluations.table(run.id),
         )
         directory = Path(directory)
         try:
             with _appearing(directory) as folder:
-                write_bundle(bundle, self.weights_path(run.id), folder)
+                write_bundle(bundle, self.run_dir(run.id), folder)
         except OSError as error:
             raise BundleError(f"{directory} must be a new or empty directory: {error.strerror}") from error
         return directory
@@ -71,7 +73,7 @@ class Bundles(Live):
             return self._known(bundle)
         run = replace(bundle.run, name=free_name(bundle.run.name, set(known.values())))
         with _appearing(self.run_dir(run.id)) as folder:
-            shutil.copyfile(Path(directory) / WEIGHTS_FILE, folder / WEIGHTS_FILE)
+            copy_tensors(Path(directory), folder)
         try:
             self.store.bundles.add(
                 run,
@@ -89,12 +91,17 @@ class Bundles(Live):
 
     def _known(self, bundle: Bundle) -> Run:
         here = self.store.runs.get(bundle.run.id)
-        weights = self.weights_path(here.id)
-        if not weights.exists() or file_sha256(weights) != bundle.weights_sha256:
+        theirs = {"weights_sha256": bundle.weights_sha256, "learned_sha256": bundle.learned_sha256}
+        if self._hashes(here) != theirs:
             raise BundleError(
                 f"run {bundle.run.name!r} must be new or the same as here, {here.name!r} differs"
             )
         return here
+
+    def _hashes(self, run: Run) -> dict[str, str | None]:
+        """Of the run's files here, as a `Bundle` has them; None where there is no such file."""
+        paths = {"weights_sha256": self.weights_path(run.id), "learned_sha256": self.learned_path(run.id)}
+        return {name: file_sha256(path) if path.exists() else None for name, path in paths.items()}
 
     def _renamed(self, split: Split) -> Split:
         """The split under a name that is free here; its hash stays what it is."""
@@ -103,15 +110,18 @@ class Bundles(Live):
         return replace(split, name=free_name(split.name, set(names.values())))
 
     def _check_usable(self, bundle: Bundle, directory: Path) -> None:
-        """Raises BundleError when the weights do not fit the config, or the adaptation is none."""
+        """Raises BundleError when its tensors do not fit the config, or the adaptation is none."""
+        from metalm.learn.rule_files import load_learned
         from metalm.learn.tuning import Adaptation
         from metalm.model.gru import new_model
         from metalm.model.weight_files import fitting, load_weights
 
         run = bundle.run
         try:
-            model = new_model(run_config(run.config).model, bundle.tokenizer.vocab_size, seed=0)
-            fitting(load_weights(directory / WEIGHTS_FILE), model, f"run {run.name!r}")
+            config, source = run_config(run.config), f"run {run.name!r}"
+            model = new_model(config.model, bundle.tokenizer.vocab_size, seed=0)
+            fitting(load_weights(directory / WEIGHTS_FILE), model, source)
+            load_learned(directory / LEARNED_FILE, config, model, source)
             if run.adaptation is not None:
                 Adaptation.from_json(run.adaptation)
         except ConfigError as error:

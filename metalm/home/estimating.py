@@ -40,7 +40,7 @@ class Estimating(Trainings):
             self._planned_tokenizer(run, config, should_stop),
             self.tokens_dir,
             pick_device(config.device),
-            self._parents_weights(run),
+            **self.start_of(run),
             on_progress=on_progress,
             should_stop=should_stop,
         )

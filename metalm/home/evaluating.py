@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,49 +37,59 @@ class Evaluating(Loading):
         draws: int = 1,
         baselines: bool = False,
         device: str = "auto",
+        on_progress: Callable[[float], None] | None = None,
         should_stop: ShouldStop = never,
     ) -> Iterator[Row]:
         """The static track: every row of every run, and of the baselines when asked for, as it is made.
 
         split: None is each run's own. steps: None is what the run tuned. Rows are kept; those that are there
-        already are given, not made again. Each run whose meta-test is asked for is an opening of it. Ends
-        early when `should_stop` says so. Raises NotFoundError when a text is not in this home.
+        already are given, not made again. Each run whose meta-test is asked for is an opening of it.
+        on_progress hears the share done, 0 to 1, before each row: runs count alike, and of a run its
+        baselines as much as itself. Ends early when `should_stop` says so. Raises NotFoundError when a text
+        is not in this home.
         """
         from metalm.evaluate.protocol import Protocol
 
-        for loaded in [self.load(ref, device=device) for ref in refs]:
+        runs = [self.load(ref, device=device) for ref in refs]
+        for place, loaded in enumerate(runs):
             frozen = self.split(split or loaded.run.split_id)
             protocol = Protocol(split_id=frozen.id, role=role, support_bytes=tuple(support), draws=draws)
             if role == "meta-test":
                 self.store.splits.record_opening(frozen.id, loaded.run.id)
-            for owner, contender in self._contenders(loaded, frozen, steps, baselines, should_stop):
-                yield from self._rows(owner, contender, frozen, protocol, should_stop)
+            contenders = self._contenders(loaded, frozen, steps, baselines, should_stop)
+            for number, (owner, make) in enumerate(contenders):
+                begin, part = place + number / len(contenders), 1 / len(contenders)
+                for row, share in self._rows(owner, make, frozen, protocol, should_stop):
+                    if on_progress is not None:
+                        on_progress((begin + part * share) / len(runs))
+                    yield row
         self.store.flush()
 
     def _contenders(
         self, loaded: Loaded, split: Split, steps: int | None, baselines: bool, should_stop: ShouldStop
-    ) -> Iterator[tuple[Loaded | None, Contender]]:
-        """The run, and what it must beat, each with the run whose weights it uses (None: nobody's)."""
+    ) -> list[tuple[Loaded | None, Callable[[], Contender]]]:
+        """The run, and what it must beat, each with the run whose weights it uses (None: nobody's).
+
+        They are made when it is their turn: the scratch baseline is tuned first. Making it raises Stopped.
+        """
         from metalm.evaluate import baselines as known
 
         own = _adapting(loaded)
-        inner = loaded.inner if steps is None else replace(loaded.inner, steps=steps)
-        yield loaded, replace(own, inner=inner)
+        asked = own if steps is None else replace(own, rule=own.rule.with_inner(steps=steps))
         if not baselines:
-            return
-        yield None, known.UNIFORM
-        yield None, known.UNIGRAM
+            return [(loaded, lambda: asked)]
         joint = self._joint(loaded)
-        if joint is not None:
-            yield joint, known.joint_zero_shot(_adapting(joint))
-            yield joint, known.joint_fine_tuning(_adapting(joint))
+        of_joint = (known.joint_zero_shot, known.joint_fine_tuning) if joint else ()
         validation = self.texts(split.id, "meta-validation")
         config, device = run_config(loaded.run.config), loaded.weights["embedding.weight"].device
         options = {"seed": loaded.run.seed, "device": device, "should_stop": should_stop}
-        try:
-            yield loaded, known.scratch(config.model, loaded.tokenizer, validation, **options)
-        except Stopped:
-            return
+        return [
+            (loaded, lambda: asked),
+            (None, lambda: known.UNIFORM),
+            (None, lambda: known.UNIGRAM),
+            *((joint, partial(baseline, _adapting(joint))) for baseline in of_joint),
+            (loaded, partial(known.scratch, config.model, loaded.tokenizer, validation, **options)),
+        ]
 
     def _joint(self, loaded: Loaded) -> Loaded | None:
         """The run itself or its nearest ancestor that is a joint run and is still here."""
@@ -92,31 +103,38 @@ class Evaluating(Loading):
     def _rows(
         self,
         owner: Loaded | None,
-        contender: Contender,
+        make: Callable[[], Contender],
         split: Split,
         protocol: Protocol,
         should_stop: ShouldStop,
-    ) -> Iterator[Row]:
-        from metalm.evaluate.protocol import evaluate
+    ) -> Iterator[tuple[Row, float]]:
+        """Each row of a contender, with the share of them that is made by then. Ends early as `evaluate`."""
+        from metalm.evaluate.protocol import evaluate, num_rows
 
         place = {
             "run_id": owner.run.id if owner else None,
             "checkpoint_step": owner.checkpoint_step if owner else None,
         }
+        try:
+            contender = make()
+        except Stopped:
+            return
+        texts = self.texts(split.id, protocol.role)
+        total = num_rows(contender, texts, protocol)
         done = self._rows_kept(place, contender, protocol)
-        yield from done
+        yield from ((row, number / total) for number, row in enumerate(done, start=1))
         rows = evaluate(
             contender,
-            self.texts(split.id, protocol.role),
+            texts,
             protocol,
             seen=seen_tasks(owner.run, split, protocol.role, self.hash_of) if owner else (),
             done={row.key for row in done},
             should_stop=should_stop,
         )
-        for row in rows:
+        for number, row in enumerate(rows, start=len(done) + 1):
             made = replace(row, **place)
             self.store.evaluations.add([asdict(made)])
-            yield made
+            yield made, number / total
 
     def _rows_kept(self, place: Mapping[str, Any], contender: Contender, protocol: Protocol) -> list[Row]:
         """What stands in the store of all that the protocol asks of this contender."""
@@ -156,6 +174,6 @@ def _adapting(loaded: Loaded) -> AdaptingGru:
         model=loaded.model,
         weights=loaded.weights,
         tokenizer=loaded.tokenizer,
-        inner=loaded.inner,
+        rule=loaded.rule,
         seed=loaded.run.seed,
     )

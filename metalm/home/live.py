@@ -15,6 +15,7 @@ from metalm.text.tasks import Task
 
 if TYPE_CHECKING:
     from metalm.evaluate.live import LiveStep
+    from metalm.learn.rules import Rule
     from metalm.model.fast_weights import Weights
 
 
@@ -43,9 +44,9 @@ class Live(Evaluating):
         from metalm.evaluate.live import adapt_live
 
         loaded = self.load(ref, device=device)
-        inner = _changed(loaded.inner, steps, lr)
+        rule = _changed(loaded.rule, steps, lr)
         yield from adapt_live(
-            loaded.model, loaded.weights, loaded.tokenizer, support, query, inner, should_stop=should_stop
+            loaded.model, loaded.weights, loaded.tokenizer, support, query, rule, should_stop=should_stop
         )
 
     def sample(
@@ -69,18 +70,16 @@ class Live(Evaluating):
         """
         from metalm.evaluate.sampling import sample
         from metalm.learn.inner import SupportSet, adapt
-        from metalm.learn.rules import Rule
         from metalm.model.engines import engine_for
         from metalm.model.task_weights import of_task, shared
 
         loaded = self.load(ref, device=device)
         if weights is None:
-            inner = _changed(loaded.inner, steps, None)
+            rule = _changed(loaded.rule, steps, None)
             place = loaded.weights["embedding.weight"].device
-            windows = SupportSet.of_text(loaded.tokenizer, support, inner.window, place)
-            slow = shared(loaded.weights, 1)
-            fast = adapt(engine_for(loaded.model), slow, [windows], Rule(inner), should_stop=should_stop)
-            weights = of_task(fast, 0)
+            windows = SupportSet.of_text(loaded.tokenizer, support, rule.inner.window, place)
+            engine, slow = engine_for(loaded.model), shared(loaded.weights, 1)
+            weights = of_task(adapt(engine, slow, [windows], rule, should_stop=should_stop), 0)
         yield from sample(
             loaded.model,
             weights,
@@ -118,9 +117,9 @@ class Live(Evaluating):
         return kept
 
 
-def _changed(inner: InnerLoop, steps: int | None, lr: float | None) -> InnerLoop:
+def _changed(rule: Rule, steps: int | None, lr: float | None) -> Rule:
     changes = {name: value for name, value in (("steps", steps), ("lr", lr)) if value is not None}
-    return replace(inner, **changes)
+    return rule.with_inner(**changes)
 
 
 def _step(live: LiveStep) -> AdaptationStep:

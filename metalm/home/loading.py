@@ -12,13 +12,14 @@ from metalm.store.runs import Run
 from metalm.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
+    from metalm.learn.rules import Rule
     from metalm.model.fast_weights import Weights
     from metalm.model.gru import GRULM
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A run's weights, ready to use by one thread. inner: how the run adapts, as tuned where it was.
+    """A run's weights, ready to use by one thread. rule: how the run adapts, as tuned where it was.
 
     checkpoint_step: the outer step that the weights are of. While a run goes on it is not that of the best
     so far, whose weights are written when training ends.
@@ -28,8 +29,13 @@ class Loaded:
     model: GRULM
     weights: Weights
     tokenizer: Tokenizer
-    inner: InnerLoop
+    rule: Rule
     checkpoint_step: int
+
+    @property
+    def inner(self) -> InnerLoop:
+        """The settings of its rule."""
+        return self.rule.inner
 
 
 class Loading(Trainings):
@@ -38,8 +44,10 @@ class Loading(Trainings):
     def load(self, ref: str, *, device: str = "cpu") -> Loaded:
         """A run's model with its best weights, freshly loaded: a model object must not be shared by threads.
 
-        Raises RunStateError when the run has no weights yet.
+        Raises RunStateError when the run has no weights yet, BundleError when what it learned about
+        adaptation is lost or does not belong to them.
         """
+        from metalm.learn.rules import Rule
         from metalm.learn.tuning import Adaptation
         from metalm.model.device import pick_device
         from metalm.model.fast_weights import slow_weights
@@ -65,6 +73,6 @@ class Loading(Trainings):
             model=model,
             weights=slow_weights(model),
             tokenizer=tokenizer,
-            inner=inner,
+            rule=Rule(inner, self.learned(run, model)),
             checkpoint_step=step,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from metalm.errors import NotFoundError
 from metalm.store.store import Store
 
-RUN_FILES = {"run.json", "weights.safetensors", "checkpoint", "log.txt"}
+RUN_FILES = {"run.json", "weights.safetensors", "adaptation.safetensors", "checkpoint", "log.txt"}
 RUN_FOLDER = re.compile(r"[0-9a-f]{12}")
 
 
@@ -37,6 +37,10 @@ class Place:
     def weights_path(self, run_id: str) -> Path:
         """The weights of a run that has ended; the best of its meta-validation where there are any."""
         return self.run_dir(run_id) / "weights.safetensors"
+
+    def learned_path(self, run_id: str) -> Path:
+        """What such a run learned about adaptation; many learn nothing and have no such file."""
+        return self.run_dir(run_id) / "adaptation.safetensors"
 
     def checkpoint_dir(self, run_id: str) -> Path:
         """What a run goes on from."""

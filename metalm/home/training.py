@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from metalm import units
 from metalm.config import run_config
-from metalm.errors import MetalmError, NotFoundError
+from metalm.errors import MetalmError
 from metalm.home.bundle_json import RUN_FILE, description, write_json
+from metalm.home.kept import Kept, judged
 from metalm.home.lineage import seen_tasks
 from metalm.home.owner import this_process
-from metalm.home.runs import RESUMABLE, Runs
+from metalm.home.runs import RESUMABLE
 from metalm.learn.reports import Loss, Report
 from metalm.learn.stopping import ShouldStop, Stopped, never, stop_if
 from metalm.store.metrics import COUNTS, Point
@@ -29,7 +30,6 @@ from metalm.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from metalm.learn.outer import Training
-    from metalm.model.fast_weights import Weights
 
 CHECKPOINT_SECONDS = 30.0
 FIRST_CHECKPOINT_SECONDS = 5.0  # a run that is killed early has something to go on from too
@@ -39,7 +39,7 @@ IDLE: tuple[RunStatus, ...] = ("queued", *RESUMABLE)
 OnReport = Callable[[Report], None]
 
 
-class Trainings(Runs):
+class Trainings(Kept):
     """The part of a home that trains."""
 
     def train(self, ref: str, should_stop: ShouldStop = never, *, on_report: OnReport | None = None) -> Run:
@@ -123,7 +123,7 @@ class Trainings(Runs):
         finally:
             # Whatever ended it: the state is that of the last whole step, and a resumed run needs it.
             self._save(run, training, run_log)
-        self._save_weights(run, training)
+        self.keep(run, training)
         self._summarise(run.id, training)
         if not training.is_finished:
             return False
@@ -151,8 +151,7 @@ class Trainings(Runs):
             if config.budget.amount > training.config.budget.amount:
                 training.extend(config.budget.amount)
             return training
-        weights = self._parents_weights(run)
-        return Training.start(config, *data, initial_weights=weights, should_stop=should_stop)
+        return Training.start(config, *data, **self.start_of(run), should_stop=should_stop)
 
     def _validation_texts(self, run: Run) -> list[TaskText]:
         """The meta-validation texts that neither the run nor an ancestor was trained on.
@@ -162,15 +161,6 @@ class Trainings(Runs):
         split = self.store.splits.get(run.split_id)
         seen = seen_tasks(run, split, "meta-validation", self.hash_of)
         return [text for text in self.texts(split.id, "meta-validation") if text.task.id not in seen]
-
-    def _parents_weights(self, run: Run) -> Weights | None:
-        from metalm.model.weight_files import load_weights
-
-        if run.parent is None:
-            return None
-        if not self.weights_path(run.parent).exists():
-            raise NotFoundError(f"no run {run.parent!r} in the home, from whose weights {run.name!r} starts")
-        return load_weights(self.weights_path(run.parent))
 
     def _place(self, run_id: str, training: Training) -> None:
         """Writes down where the run is: what a killed process wrote past the checkpoint is no longer so."""
@@ -216,26 +206,20 @@ class Trainings(Runs):
         training.save(self.checkpoint_dir(run.id))
         run_log.write(f"step {training.state.step}: checkpoint saved")
 
-    def _save_weights(self, run: Run, training: Training) -> None:
-        from metalm.model.weight_files import save_weights
-
-        weights, step = training.best_weights, training.state.best_step
-        if weights is None:
-            weights, step = training.weights, training.state.step
-        save_weights(self.weights_path(run.id), weights, step=step)
-
     def _tune(self, run: Run, training: Training, run_log: RunLog, should_stop: ShouldStop) -> bool:
         """Finds how the run adapts; false when it was stopped on the way."""
+        from metalm.learn.rules import Rule
         from metalm.learn.tuning import tune
 
+        weights, learned, _ = judged(training)
         run_log.write("tuning adaptation on meta-validation")
         try:
             adaptation = tune(
                 training.model,
-                training.best_weights or training.weights,
+                weights,
                 training.tokenizer,
                 self._validation_texts(run),
-                training.config.adaptation,
+                Rule(training.config.adaptation, learned),
                 should_stop=should_stop,
             )
         except Stopped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ def train(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> st
 def evaluate(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:
     """Evaluates the runs of the payload; says every row."""
     options = {name: value for name, value in running.job.payload.items() if name not in ("runs", "device")}
-    rows = home.evaluate(running.job.payload["runs"], should_stop=should_stop, **options)
-    for num_rows, row in enumerate(rows, start=1):
-        home.store.jobs.progress(running.job.id, 0.0, f"{num_rows} scores")
+    num_rows = count(1)
+
+    def on_progress(share: float) -> None:
+        home.store.jobs.progress(running.job.id, share, f"{next(num_rows)} scores")
+
+    options |= {"on_progress": on_progress, "should_stop": should_stop}
+    for row in home.evaluate(running.job.payload["runs"], **options):
         say(row)
     return "cancelled" if should_stop() else "finished"
 

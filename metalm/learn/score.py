@@ -1,13 +1,16 @@
 """The one way to score, whatever the method: the state reads the support set, then the query, in one stream.
 
 Every query byte is charged. The first query token is predicted from the state that the support set left;
-without a support set it costs the logarithm of the vocabulary.
+without a support set it costs the logarithm of the vocabulary. Many streams are read side by side, each with
+weights of its own or all with the same.
+Shapes: T tasks (a stream each), S tokens predicted in a chunk of a stream.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +18,22 @@ import torch
 from torch import Tensor
 
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.model.fast_weights import Weights, run
-from metalm.model.gru import GRULM
+from metalm.model.engine import Engine, Windows
+from metalm.model.fast_weights import Weights
+from metalm.model.task_weights import TaskWeights, of_tasks, shared
 from metalm.text.tokenizers import Encoded, Tokenizer
 
-# Logits are held for one chunk of the stream at a time: about this many numbers, and some tokens at least.
-_CHUNK_LOGITS = 1 << 18
+# Logits are held for one chunk of all streams at a time: about this many numbers, and some tokens at least.
+_CHUNK_LOGITS = 1 << 20
 _CHUNK_TOKENS = 64
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a query set cost: nats summed over its tokens, what was charged, and the seconds it took."""
+    """What a query set cost: nats summed over its tokens, what was charged, and the seconds it took.
+
+    Of several that were scored side by side each took its share of the seconds.
+    """
 
     nats: float
     tokens: int
@@ -35,8 +42,51 @@ class Score:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Stream:
+    """A support set and the query set after it, as tokens. ids: int64, of both; query: of the second."""
+
+    ids: np.ndarray
+    query: Encoded
+    bytes: int  # of the query set
+    chars: int
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, support: bytes, query: bytes) -> Stream:
+        """The stream of two texts in UTF-8."""
+        encoded = tokenizer.encode(query)
+        ids = np.concatenate([tokenizer.encode(support).ids, encoded.ids]).astype(np.int64)
+        return cls(ids, encoded, len(query), num_chars(query))
+
+    @property
+    def num_support(self) -> int:
+        """Tokens of the support set."""
+        return len(self.ids) - len(self.query.ids)
+
+    @property
+    def extra_nats(self) -> float:
+        """What unknown characters of the query set cost beyond their symbol."""
+        return 0.0 if self.query.extra_nats is None else float(self.query.extra_nats.sum())
+
+
+def scores(
+    engine: Engine, weights: TaskWeights, streams: Sequence[Stream], *, should_stop: ShouldStop = never
+) -> list[Score]:
+    """The cost of each stream's query under the weights of its task; unknown characters cost their bytes.
+
+    Raises Stopped when `should_stop` says so between two chunks of the streams.
+    """
+    begin = time.perf_counter()
+    sums = [nats.sum() for nats in stream_nats(engine, weights, streams, should_stop=should_stop)]
+    seconds = (time.perf_counter() - begin) / max(1, len(streams))
+    return [
+        Score(float(nats + stream.extra_nats), len(stream.query.ids), stream.bytes, stream.chars, seconds)
+        for nats, stream in zip(sums, streams, strict=True)
+    ]
+
+
 def score(
-    model: GRULM,
+    engine: Engine,
     weights: Weights,
     tokenizer: Tokenizer,
     support: bytes,
@@ -44,31 +94,52 @@ def score(
     *,
     should_stop: ShouldStop = never,
 ) -> Score:
-    """The cost of `query` after `support`, under `weights`. Unknown characters are charged with their bytes.
+    """`scores` of a single task."""
+    streams = [Stream.of(tokenizer, support, query)]
+    return scores(engine, shared(weights, 1), streams, should_stop=should_stop)[0]
 
-    Raises Stopped when `should_stop` says so between two chunks of the stream.
+
+def stream_nats(
+    engine: Engine, weights: TaskWeights, streams: Sequence[Stream], *, should_stop: ShouldStop = never
+) -> list[np.ndarray]:
+    """Nats of every query token of each stream, float64. Their sum, plus `extra_nats`, is the score.
+
+    Streams may differ in length: one that has ended is left behind at the next chunk. Raises Stopped.
     """
-    begin = time.perf_counter()
-    encoded = tokenizer.encode(query)
-    nats = _nats(model, weights, tokenizer.encode(support).ids, encoded.ids, should_stop).sum()
-    if encoded.extra_nats is not None:
-        nats += encoded.extra_nats.sum()
-    seconds = time.perf_counter() - begin
-    return Score(float(nats), len(encoded.ids), len(query), num_chars(query), seconds)
+    if not streams:
+        return []
+    bias = weights["linear.bias"]
+    nats = [np.full(len(stream.query.ids), math.log(bias.shape[1])) for stream in streams]
+    chunk = max(_CHUNK_TOKENS, _CHUNK_LOGITS // (bias.shape[1] * len(streams)))
+    reading, hidden_TLBH = list(range(len(streams))), None
+    for begin in range(0, max(len(stream.ids) for stream in streams) - 1, chunk):
+        stop_if(should_stop)
+        rest = [row for row, task in enumerate(reading) if len(streams[task].ids) - 1 > begin]
+        if len(rest) < len(reading):
+            reading = [reading[row] for row in rest]
+            weights = of_tasks(weights, rest)
+            hidden_TLBH = hidden_TLBH if hidden_TLBH is None else hidden_TLBH[rest]
+        pieces = [_Piece.of(streams[task], begin, chunk) for task in reading]
+        losses = engine.losses(weights, _windows(pieces, bias.device, hidden_TLBH))
+        hidden_TLBH = losses.hidden_TLBH
+        nats_TS = losses.nats_TBS[:, 0].cpu().double().numpy()
+        for task, piece, nats_S in zip(reading, pieces, nats_TS, strict=True):
+            nats[task][piece.place] = nats_S[piece.counted]
+    return nats
 
 
 def token_nats(
-    model: GRULM,
+    engine: Engine,
     weights: Weights,
     tokenizer: Tokenizer,
     support: bytes,
-    query: bytes | Encoded,
+    query: bytes,
     *,
     should_stop: ShouldStop = never,
 ) -> np.ndarray:
-    """Nats of every query token, float64. Their sum, plus `extra_nats` of the encoding, is the score."""
-    encoded = query if isinstance(query, Encoded) else tokenizer.encode(query)
-    return _nats(model, weights, tokenizer.encode(support).ids, encoded.ids, should_stop)
+    """`stream_nats` of a single task."""
+    streams = [Stream.of(tokenizer, support, query)]
+    return stream_nats(engine, shared(weights, 1), streams, should_stop=should_stop)[0]
 
 
 def num_chars(data: bytes) -> int:
@@ -76,27 +147,32 @@ def num_chars(data: bytes) -> int:
     return int(np.count_nonzero((np.frombuffer(data, dtype=np.uint8) & 0xC0) != 0x80))
 
 
-@torch.inference_mode()
-def _nats(
-    model: GRULM, weights: Weights, support: np.ndarray, query: np.ndarray, should_stop: ShouldStop
-) -> np.ndarray:
-    device = next(iter(weights.values())).device
-    stream = torch.from_numpy(np.concatenate([support, query]).astype(np.int64))
-    nats = np.full(len(query), math.log(model.vocab_size))
-    chunk = max(_CHUNK_TOKENS, _CHUNK_LOGITS // model.vocab_size)
-    hidden_LBH = None
-    for begin in range(0, len(stream) - 1, chunk):
-        stop_if(should_stop)
-        end = min(begin + chunk, len(stream) - 1)
-        logits_BTV, hidden_LBH = run(model, weights, stream[None, begin:end].to(device), hidden_LBH)
-        first = max(begin, len(support) - 1)  # the last support token predicts the first query token
-        if first < end:
-            charged = _cost(logits_BTV[0, first - begin :], stream[first + 1 : end + 1])
-            nats[first + 1 - len(support) : end + 1 - len(support)] = charged
-    return nats
+@dataclass(frozen=True)
+class _Piece:
+    """A chunk of a stream. counted: its predictions of query tokens; place: where in the query those are."""
+
+    ids: np.ndarray
+    counted: slice
+    place: slice
+
+    @classmethod
+    def of(cls, stream: Stream, begin: int, length: int) -> _Piece:
+        """The predictions [begin, begin + length) of a stream, or those that there are."""
+        ids = stream.ids[begin : begin + length + 1]
+        last = len(ids) - 1
+        # The last support token predicts the first query token.
+        first = min(max(stream.num_support - 1 - begin, 0), last)
+        place = max(begin + 1 - stream.num_support, 0)
+        return cls(ids, slice(first, last), slice(place, place + last - first))
 
 
-def _cost(logits_TV: Tensor, targets_T: Tensor) -> np.ndarray:
-    """-log p of each target, in float64: on the CPU, since mps has none."""
-    log_p_TV = torch.log_softmax(logits_TV.to("cpu", torch.float64), dim=-1)
-    return -log_p_TV.gather(1, targets_T[:, None])[:, 0].numpy()
+def _windows(pieces: Sequence[_Piece], device: torch.device, hidden_TLBH: Tensor | None) -> Windows:
+    """Pieces side by side; what is of no query does not count."""
+    longest = max(len(piece.ids) for piece in pieces)
+    tokens_TBS = np.zeros((len(pieces), 1, longest), dtype=np.int64)
+    mask_TBS = np.zeros((len(pieces), 1, longest - 1), dtype=bool)
+    for row, piece in enumerate(pieces):
+        tokens_TBS[row, 0, : len(piece.ids)] = piece.ids
+        mask_TBS[row, 0, piece.counted] = True
+    mask = None if mask_TBS.all() else torch.from_numpy(mask_TBS).to(device)
+    return Windows(torch.from_numpy(tokens_TBS).to(device), mask, hidden_TLBH)

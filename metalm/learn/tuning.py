@@ -1,7 +1,7 @@
 """Which rate and how many steps a finished run adapts with: a small grid, measured on meta-validation only.
 
-Steps lie on one trajectory, so a rate costs one adaptation of each task, whatever the steps tried. The same
-grid serves every run, fine-tuned baselines too, so that none is tuned better than another.
+Steps lie on one trajectory, so a rate costs one adaptation of each task, whatever the steps tried. Every run,
+fine-tuned baselines too, is tried at as many points, so that none is tuned better than another (`grid_for`).
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import numpy as np
 
 from metalm.config import InnerLoop
 from metalm.errors import ConfigError
-from metalm.learn.inner import SupportSet, adaptation
-from metalm.learn.rules import Rule
-from metalm.learn.score import score
+from metalm.learn.inner import SupportSet, adaptation, blocks
+from metalm.learn.rules import RATE, Rule
+from metalm.learn.score import Stream, scores
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.validation import ValidationTask, validation_tasks
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
-from metalm.model.task_weights import of_task, shared
+from metalm.model.task_weights import shared
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
+
+_MULTIPLES = (0.25, 0.5, 1.0, 2.0)  # of training's rate, where there is no rate that suits every run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,52 +92,66 @@ def tune(
     weights: Weights,
     tokenizer: Tokenizer,
     texts: Sequence[TaskText],
-    inner: InnerLoop,
+    rule: Rule,
     grid: Grid | None = None,
     *,
     on_progress: Callable[[float], None] | None = None,
     should_stop: ShouldStop = never,
 ) -> Adaptation:
-    """The best rate and number of steps for `weights` on meta-validation `texts`; the rest is as in `inner`.
+    """The best rate and number of steps for `weights` on meta-validation `texts`; the rest is as in `rule`.
 
-    Without texts nothing can be measured, and `inner` stands. on_progress hears the share done, 0 to 1.
-    Raises Stopped.
+    grid: `grid_for(rule)` unless another is wanted. Without texts nothing can be measured, and the settings
+    stand. on_progress hears the share done, 0 to 1. Raises Stopped.
     """
-    grid = grid or Grid()
-    tasks = validation_tasks(texts, grid.support_bytes, grid.query_bytes)
+    grid = grid or grid_for(rule)
+    parts = list(blocks(validation_tasks(texts, grid.support_bytes, grid.query_bytes)))
     bits: dict[tuple[float, int], list[float]] = {}
-    for row, task in enumerate(tasks):
+    for row, tasks in enumerate(parts):
         for column, lr in enumerate(grid.lrs):
-            tried = replace(inner, lr=lr, steps=grid.steps[-1])
+            tried = rule.with_inner(lr=lr, steps=grid.steps[-1])
             # No adaptation is the same at every rate: measured once, with the first.
             counts = {0, *grid.steps} if column == 0 else set(grid.steps)
-            for steps, value in _trajectory(model, weights, tokenizer, task, tried, counts, should_stop):
-                bits.setdefault((lr if steps else 0.0, steps), []).append(value)
+            for steps, values in _trajectory(model, weights, tokenizer, tasks, tried, counts, should_stop):
+                bits.setdefault((lr if steps else 0.0, steps), []).extend(values)
             if on_progress is not None:
-                on_progress((row * len(grid.lrs) + column + 1) / (len(tasks) * len(grid.lrs)))
+                on_progress((row * len(grid.lrs) + column + 1) / (len(parts) * len(grid.lrs)))
     points = [GridPoint(lr=lr, steps=n, bits_per_byte=float(np.mean(v))) for (lr, n), v in bits.items()]
-    return _chosen(inner, grid, points)
+    return _chosen(rule.inner, grid, points)
+
+
+def grid_for(rule: Rule) -> Grid:
+    """What is tried for a run: the same rates for all whose weights go down their gradient at one plain rate.
+
+    Where rates were learned they are factors on `inner.lr`, fitted to the one of training; a context, and a
+    step of Adam, are not even of a weight's scale. There the grid is as many multiples of training's rate.
+    """
+    inner = rule.inner
+    learned = any(name.startswith(RATE) for name in rule.learned)
+    is_plain = not learned and inner.adapts != "context" and inner.optimizer == "sgd"
+    if is_plain or inner.lr == 0:
+        return Grid()
+    return Grid(lrs=tuple(factor * inner.lr for factor in _MULTIPLES))
 
 
 def _trajectory(
     model: GRULM,
     weights: Weights,
     tokenizer: Tokenizer,
-    task: ValidationTask,
-    inner: InnerLoop,
+    tasks: Sequence[ValidationTask],
+    rule: Rule,
     counts: Collection[int],
     should_stop: ShouldStop,
-) -> Iterator[tuple[int, float]]:
-    """(steps, bits per byte) for every number of steps in `counts`; infinite once the weights diverged."""
-    device = next(iter(weights.values())).device
-    support = SupportSet.of_text(tokenizer, task.support, inner.window, device)
-    for adapted in adaptation(engine_for(model), shared(weights, 1), [support], Rule(inner)):
+) -> Iterator[tuple[int, list[float]]]:
+    """(steps, each task's bits per byte) for every number of steps in `counts`; infinite once it diverged."""
+    engine, device = engine_for(model), next(iter(weights.values())).device
+    streams = [Stream.of(tokenizer, task.support, task.query) for task in tasks]
+    supports = [SupportSet.of_text(tokenizer, task.support, rule.inner.window, device) for task in tasks]
+    for adapted in adaptation(engine, shared(weights, len(tasks)), supports, rule):
         stop_if(should_stop)
         if adapted.step in counts:
-            fast = of_task(adapted.weights, 0)
-            cost = score(model, fast, tokenizer, task.support, task.query, should_stop=should_stop)
-            value = bits_per_byte(cost.nats, cost.bytes)
-            yield adapted.step, value if math.isfinite(value) else math.inf
+            costs = scores(engine, adapted.weights, streams, should_stop=should_stop)
+            values = [bits_per_byte(cost.nats, cost.bytes) for cost in costs]
+            yield adapted.step, [value if math.isfinite(value) else math.inf for value in values]
 
 
 def _chosen(inner: InnerLoop, grid: Grid, points: Sequence[GridPoint]) -> Adaptation:

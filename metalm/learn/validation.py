@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.inner import SupportSet, adapt, blocks
 from metalm.learn.reports import Loss
 from metalm.learn.rules import Rule
-from metalm.learn.score import Score, score
+from metalm.learn.score import Score, Stream, scores
 from metalm.learn.stopping import ShouldStop
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
-from metalm.model.task_weights import of_task, shared
+from metalm.model.task_weights import shared
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
@@ -49,19 +49,22 @@ def validation_losses(
     model: GRULM,
     weights: Weights,
     tokenizer: Tokenizer,
-    tasks: Iterable[ValidationTask],
+    tasks: Sequence[ValidationTask],
     rule: Rule,
     should_stop: ShouldStop,
 ) -> tuple[Loss, ...]:
     """Each task's query loss before and after `rule.inner.steps` adaptation steps. Raises Stopped."""
+    engine, window = engine_for(model), rule.inner.window
+    device = next(iter(weights.values())).device
     losses = []
-    for task in tasks:
-        device = next(iter(weights.values())).device
-        support = SupportSet.of_text(tokenizer, task.support, rule.inner.window, device)
-        fast = adapt(engine_for(model), shared(weights, 1), [support], rule, should_stop=should_stop)
-        for step, used in {0: weights, rule.inner.steps: of_task(fast, 0)}.items():
-            cost = score(model, used, tokenizer, task.support, task.query, should_stop=should_stop)
-            losses.append(_loss(task, step, cost))
+    for block in blocks(tasks):
+        slow = shared(weights, len(block))
+        streams = [Stream.of(tokenizer, task.support, task.query) for task in block]
+        supports = [SupportSet.of_text(tokenizer, task.support, window, device) for task in block]
+        fast = adapt(engine, slow, supports, rule, should_stop=should_stop)
+        for step, used in {0: slow, rule.inner.steps: fast}.items():
+            costs = scores(engine, used, streams, should_stop=should_stop)
+            losses += [_loss(task, step, cost) for task, cost in zip(block, costs, strict=True)]
     return tuple(losses)
 
 

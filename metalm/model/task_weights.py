@@ -32,6 +32,17 @@ def of_task(weights: TaskWeights, task: int) -> Weights:
     return {name: weight[task] for name, weight in weights.items()}
 
 
+def of_tasks(weights: TaskWeights, tasks: Sequence[int]) -> TaskWeights:
+    """The weights of some of the tasks, in that order: copied, but for what all tasks share, and for all."""
+    if list(tasks) == list(range(num_tasks(weights))):
+        return weights
+    index = torch.as_tensor(tasks, device=next(iter(weights.values())).device)
+    return {
+        name: weight[:1].expand(len(tasks), *weight.shape[1:]) if weight.stride(0) == 0 else weight[index]
+        for name, weight in weights.items()
+    }
+
+
 def num_tasks(weights: TaskWeights) -> int:
     """How many tasks they are the weights of."""
     return len(next(iter(weights.values())))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from metalm.errors import BundleError, ConfigError
 from metalm.model.fast_weights import Weights, slow_weights
@@ -20,9 +22,13 @@ def save_weights(path: Path, weights: Weights, *, step: int | None = None) -> No
 
     step: the outer step that they are of, kept in the file's header.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    if _OUTPUT not in tensors:
-        tensors[_OUTPUT] = tensors[_TABLE].clone()
+    output = {} if _OUTPUT in weights else {_OUTPUT: weights[_TABLE].clone()}
+    save_tensors(path, {**weights, **output}, step=step)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, step: int | None = None) -> None:
+    """Write any tensors, no two of which share memory, in the same way."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     temporary = path.with_name(path.name + ".new")
     save_file(tensors, temporary, metadata=None if step is None else {"step": str(step)})
     os.replace(temporary, path)

@@ -7,6 +7,7 @@ import pytest
 
 from metalm.config import InnerLoop, ModelConfig
 from metalm.evaluate.contenders import AdaptingGru
+from metalm.learn.rules import Rule
 from metalm.model.fast_weights import slow_weights
 from metalm.model.gru import new_model
 from metalm.text.bpe import BpeTokenizer
@@ -57,6 +58,7 @@ def gru():
         tokenizer = tokenizer or ByteTokenizer()
         model = new_model(ModelConfig(embedding=3, hidden=5), tokenizer.vocab_size, seed=1)
         settings = InnerLoop(**{"steps": 2, "lr": 0.5, "batch": 2, "window": 8, **inner})
-        return AdaptingGru(model=model, weights=slow_weights(model), tokenizer=tokenizer, inner=settings)
+        weights, rule = slow_weights(model), Rule(settings)
+        return AdaptingGru(model=model, weights=weights, tokenizer=tokenizer, rule=rule)
 
     return make

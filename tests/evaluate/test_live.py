@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from metalm.errors import SplitError
 from metalm.evaluate.live import MIN_PASTE_BYTES, adapt_live, character_nats, cut_paste
 from metalm.learn.inner import SupportSet, adapt
-from metalm.learn.rules import Rule
-from metalm.model.engines import engine_for
-from metalm.model.task_weights import of_task, shared
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
+from metalm.model.engines import engine_for
+from metalm.model.task_weights import of_task, shared
 from metalm.text.tokenizers import ByteTokenizer, CharacterTokenizer
 
 SUPPORT = "der Bär trinkt süßen Tee, ".encode() * 4
@@ -25,7 +24,7 @@ def steps_of(contender, **others):
             contender.tokenizer,
             SUPPORT,
             QUERY,
-            contender.inner,
+            contender.rule,
             **others,
         )
     )
@@ -36,11 +35,11 @@ def test_every_step_has_the_score_of_its_weights(gru, tokenizer):
     live = steps_of(contender)
 
     assert [step.step for step in live] == [0, 1, 2, 3]
-    support = SupportSet.of_text(tokenizer, SUPPORT, contender.inner.window)
-    slow, rule = shared(contender.weights, 1), Rule(contender.inner)
-    fast = of_task(adapt(engine_for(contender.model), slow, [support], rule), 0)
+    support = SupportSet.of_text(tokenizer, SUPPORT, contender.rule.inner.window)
+    engine, slow = engine_for(contender.model), shared(contender.weights, 1)
+    fast = of_task(adapt(engine, slow, [support], contender.rule), 0)
     for step, weights in ((live[0], contender.weights), (live[3], fast)):
-        expected = score(contender.model, weights, tokenizer, SUPPORT, QUERY)
+        expected = score(engine, weights, tokenizer, SUPPORT, QUERY)
         assert step.score.nats == pytest.approx(expected.nats)
         counts = step.score.tokens, step.score.bytes, step.score.chars
         assert counts == (expected.tokens, expected.bytes, expected.chars)
@@ -89,7 +88,7 @@ def test_adaptation_stops_between_steps(gru):
         contender.tokenizer,
         SUPPORT,
         QUERY,
-        contender.inner,
+        contender.rule,
         should_stop=lambda: len(seen) == 2,
     )
     with pytest.raises(Stopped):

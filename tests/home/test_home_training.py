@@ -55,7 +55,9 @@ def test_a_training_leaves_points_weights_and_a_tuned_adaptation(home, new_run):
             ].set_index("name")["value"]
             kept = {name: rows[f"{loss.part}_{name}"] for name in ("nats", "tokens", "bytes", "chars")}
             assert kept == {name: getattr(loss, name) for name in kept}
-    assert len(points) == sum(4 * len(report.losses) + len(report.scalars) for report in reports)
+    counted = ("gradient_evaluations", "flops")
+    numbers = (len(report.scalars) + len(report.measures) + len(counted) for report in reports)
+    assert len(points) == sum(numbers) + sum(4 * len(report.losses) for report in reports)
     files = {file.name for file in home.run_dir(run.id).iterdir()}
     assert files == {"run.json", "weights.safetensors", "checkpoint", "log.txt"}
     assert json.loads((home.run_dir(run.id) / "run.json").read_text())["run"]["id"] == run.id

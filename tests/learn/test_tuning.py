@@ -3,13 +3,14 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from metalm.errors import ConfigError
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
-from metalm.learn.tuning import Adaptation, Grid, GridPoint, tune
+from metalm.learn.tuning import Adaptation, Grid, GridPoint, grid_for, tune
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import slow_weights
 from metalm.model.task_weights import of_task, shared
@@ -21,7 +22,7 @@ GRID = Grid(lrs=(0.1, 1.0), steps=(1, 3), support_bytes=200, query_bytes=100)
 def test_every_point_is_the_mean_score_of_the_whole_adaptation(model, tokenizer, validation, inner):
     weights = slow_weights(model)
 
-    found = tune(model, weights, tokenizer, validation, inner, GRID)
+    found = tune(model, weights, tokenizer, validation, Rule(inner), GRID)
 
     assert [(point.lr, point.steps) for point in found.grid] == [(0, 0), (0.1, 1), (0.1, 3), (1, 1), (1, 3)]
     for point in found.grid:
@@ -31,7 +32,7 @@ def test_every_point_is_the_mean_score_of_the_whole_adaptation(model, tokenizer,
             windows = SupportSet.of_text(tokenizer, support, inner.window)
             rule = Rule(replace(inner, lr=point.lr, steps=point.steps))
             fast = of_task(adapt(engine_for(model), shared(weights, 1), [windows], rule), 0)
-            cost = score(model, fast, tokenizer, support, query)
+            cost = score(engine_for(model), fast, tokenizer, support, query)
             values.append(bits_per_byte(cost.nats, cost.bytes))
         assert point.bits_per_byte == pytest.approx(sum(values) / len(values))
     best = min(found.grid, key=lambda point: point.bits_per_byte)
@@ -42,7 +43,7 @@ def test_the_best_at_an_edge_is_told(model, tokenizer, validation, inner):
     # A model that knows nothing yet wants the largest rate and the most steps of a timid grid.
     grid = replace(GRID, lrs=(0.001, 0.01, 0.1))
 
-    found = tune(model, slow_weights(model), tokenizer, validation, inner, grid)
+    found = tune(model, slow_weights(model), tokenizer, validation, Rule(inner), grid)
 
     assert (found.inner.lr, found.inner.steps) == (0.1, 3)
     assert found.edges == ("lr", "steps")
@@ -52,7 +53,7 @@ def test_no_adaptation_is_chosen_where_it_only_harms(model, tokenizer, validatio
     # Everything that an unclipped step of this size does to the scale of the logits is harm.
     grid = replace(GRID, lrs=(50.0, 100.0))
 
-    found = tune(model, slow_weights(model), tokenizer, validation, replace(inner, clip=0.0), grid)
+    found = tune(model, slow_weights(model), tokenizer, validation, Rule(replace(inner, clip=0.0)), grid)
 
     assert found.inner.steps == 0
     assert found.edges == ()
@@ -61,23 +62,60 @@ def test_no_adaptation_is_chosen_where_it_only_harms(model, tokenizer, validatio
 def test_what_diverges_counts_as_infinite_and_survives_json(model, tokenizer, validation, inner):
     weights = {name: weight * float("nan") for name, weight in slow_weights(model).items()}
 
-    found = tune(model, weights, tokenizer, validation, inner, GRID)
+    found = tune(model, weights, tokenizer, validation, Rule(inner), GRID)
 
     assert {point.bits_per_byte for point in found.grid} == {math.inf}
     assert Adaptation.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
 
 
 def test_without_validation_tasks_the_settings_stand(model, tokenizer, inner):
-    assert tune(model, slow_weights(model), tokenizer, [], inner, GRID) == Adaptation(inner=inner)
+    assert tune(model, slow_weights(model), tokenizer, [], Rule(inner), GRID) == Adaptation(inner=inner)
 
 
 def test_progress_is_told_and_the_stop_flag_is_read(model, tokenizer, validation, inner):
     shares = []
-    tune(model, slow_weights(model), tokenizer, validation, inner, GRID, on_progress=shares.append)
-    assert shares == [0.25, 0.5, 0.75, 1.0]
+    tune(model, slow_weights(model), tokenizer, validation, Rule(inner), GRID, on_progress=shares.append)
+    assert shares == [0.5, 1.0]  # a rate of two tasks side by side
 
     with pytest.raises(Stopped):
-        tune(model, slow_weights(model), tokenizer, validation, inner, GRID, should_stop=lambda: True)
+        tune(model, slow_weights(model), tokenizer, validation, Rule(inner), GRID, should_stop=lambda: True)
+
+
+def test_many_tasks_side_by_side_are_tuned_as_one_by_one(model, tokenizer, make_text, inner):
+    texts = [make_text(f"text {size}", size) for size in range(1100, 3800, 300)]  # more than one block
+    weights = slow_weights(model)
+
+    together = tune(model, weights, tokenizer, texts, Rule(inner), GRID)
+
+    alone = [tune(model, weights, tokenizer, [text], Rule(inner), GRID) for text in texts]
+    for number, point in enumerate(together.grid):
+        values = [each.grid[number].bits_per_byte for each in alone]
+        assert point.bits_per_byte == pytest.approx(sum(values) / len(values), rel=1e-5)
+
+
+def test_learned_rates_are_tuned_as_multiples_of_the_rate_of_training(model, tokenizer, validation, inner):
+    weights = slow_weights(model)
+    learned = {f"rate/{name}": torch.full((2, *weight.shape), 0.5) for name, weight in weights.items()}
+    rule = Rule(replace(inner, lr=0.08), learned)
+
+    found = tune(model, weights, tokenizer, validation, rule)
+
+    assert {point.lr for point in found.grid} == {0, 0.02, 0.04, 0.08, 0.16}
+    assert len(found.grid) == 1 + len(Grid().lrs) * len(Grid().steps)
+    # Half of a rate for every weight is half the rate.
+    plain = replace(Grid(), lrs=(0.01, 0.02, 0.04, 0.08))
+    halved = tune(model, weights, tokenizer, validation, Rule(inner), plain)
+    assert [p.bits_per_byte for p in found.grid] == pytest.approx([p.bits_per_byte for p in halved.grid])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"adapts": "context", "lr": 2.0}, {"optimizer": "adam", "lr": 0.001}, {"lr": 0.3}]
+)
+def test_plain_rates_are_tried_where_every_run_can_be_tried_at_them(inner, settings):
+    grid = grid_for(Rule(replace(inner, **settings)))
+
+    is_plain = set(settings) == {"lr"}
+    assert grid.lrs == (Grid().lrs if is_plain else tuple(f * settings["lr"] for f in (0.25, 0.5, 1, 2)))
 
 
 def test_an_adaptation_comes_back_from_json(inner):

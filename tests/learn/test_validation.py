@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from metalm.config import InnerLoop
@@ -43,3 +45,16 @@ def test_no_steps_are_measured_once(model, tokenizer, validation):
     losses = validation_losses(model, slow_weights(model), tokenizer, tasks, Rule(InnerLoop(steps=0)), never)
 
     assert [loss.adaptation_step for loss in losses] == [0, 0]
+
+
+def test_more_tasks_than_one_block_are_measured_as_one_by_one(model, tokenizer, make_text):
+    texts = [make_text(f"text {size}", size) for size in range(1100, 3800, 300)]
+    tasks, rule = validation_tasks(texts, 1500, 100), Rule(InnerLoop(steps=2, lr=0.3, batch=2, window=8))
+
+    together = validation_losses(model, slow_weights(model), tokenizer, tasks, rule, never)
+
+    for task in tasks:
+        alone = validation_losses(model, slow_weights(model), tokenizer, [task], rule, never)
+        found = [loss for loss in together if loss.task_id == task.task_id]
+        assert [replace(loss, nats=0) for loss in found] == [replace(loss, nats=0) for loss in alone]
+        assert [loss.nats for loss in found] == pytest.approx([loss.nats for loss in alone], rel=1e-5)
