@@ -23,26 +23,30 @@ from contest.works import FIRST_ORDER, LARGE_GEMM, PLAIN, SMALL_GEMM, gemm_flops
 WORK = replace(FIRST_ORDER, peers=(PLAIN, "learn2learn"))
 
 
+def measured(seconds, memory_mb=100):
+    return Measured(seconds=seconds, cpu_s=seconds, memory_mb=memory_mb)
+
+
 def judged(ours, peers, limits=None):
     return {row.peer: row for row in against_peers(WORK, ours, peers, limits or {})}
 
 
 def test_the_target_is_about_the_fastest_peer():
-    peers = {PLAIN: Measured(seconds=9, memory_mb=100), "learn2learn": Measured(seconds=8, memory_mb=100)}
-    rows = judged(Measured(seconds=2, memory_mb=160), peers)
+    peers = {PLAIN: measured(9), "learn2learn": measured(8)}
+    rows = judged(measured(2, 160), peers)
     assert (rows["learn2learn"].ratio, rows["learn2learn"].met) == (4, True)
     assert (rows[PLAIN].ratio, rows[PLAIN].met, rows[PLAIN].target) == (4.5, None, None)
 
 
 @pytest.mark.parametrize(("seconds", "memory_mb"), [(2.01, 160), (2, 161)])
 def test_too_slow_or_too_large_misses(seconds, memory_mb):
-    peers = {"learn2learn": Measured(seconds=8, memory_mb=100)}
-    assert judged(Measured(seconds=seconds, memory_mb=memory_mb), peers)["learn2learn"].met is False
+    peers = {"learn2learn": measured(8)}
+    assert judged(measured(seconds, memory_mb), peers)["learn2learn"].met is False
 
 
 def test_plain_torch_is_the_peer_where_a_library_is_not_installed():
-    peers = {PLAIN: Measured(seconds=8, memory_mb=100), "learn2learn": Measured(absent="not installed")}
-    rows = judged(Measured(seconds=2, memory_mb=100), peers)
+    peers = {PLAIN: measured(8), "learn2learn": Measured(absent="not installed")}
+    rows = judged(measured(2), peers)
     assert rows[PLAIN].met is True
     assert (rows["learn2learn"].met, rows["learn2learn"].peer_s) == ("not installed", None)
 
@@ -50,10 +54,10 @@ def test_plain_torch_is_the_peer_where_a_library_is_not_installed():
 @pytest.mark.parametrize(("share", "target"), [(0.1, 4), (0.4, 2)])
 def test_no_target_lies_beyond_four_fifths_of_the_batched_product(share, target):
     """share: of the product's FLOP/s that the peer reaches."""
-    product = Measured(seconds=1)
-    peer = Measured(seconds=meta_step_flops(WORK) / gemm_flops(SMALL_GEMM) / share, memory_mb=100)
+    product = measured(1)
+    peer = measured(meta_step_flops(WORK) / gemm_flops(SMALL_GEMM) / share)
     limits = {SMALL_GEMM.name: product, LARGE_GEMM.name: product}
-    just = Measured(seconds=peer.seconds / target * 0.999, memory_mb=100)
+    just = measured(peer.seconds / target * 0.999)
     row = judged(just, {PLAIN: peer}, limits)[PLAIN]
     assert row.met is True
     assert row.target.startswith(f">= {target:.2f}")
@@ -61,7 +65,7 @@ def test_no_target_lies_beyond_four_fifths_of_the_batched_product(share, target)
 
 
 def test_the_cost_per_task_may_rise_by_a_tenth():
-    rows = list(over_tasks(WORK, {1: Measured(seconds=1), 2: Measured(seconds=2.19), 4: Measured(seconds=5)}))
+    rows = list(over_tasks(WORK, {1: measured(1), 2: measured(2.19), 4: measured(5)}))
     assert [row.met for row in rows] == [True, True, False]
 
 

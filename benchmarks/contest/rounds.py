@@ -30,12 +30,16 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Medians over the repetitions; absent says that there is none, and why. result: by name, of the last."""
+    """Medians over the repetitions; absent says that there is none, and why. result: by name, of the last.
+
+    memory_mb: the peak; start_mb: what it was before the first repetition, most of it torch itself.
+    """
 
     seconds: float = 0.0
     cpu_s: float = 0.0
     first_s: float = 0.0
     memory_mb: float = 0.0
+    start_mb: float = 0.0
     device: str = ""
     absent: str = ""
     why: str = ""
@@ -68,14 +72,13 @@ class Worker:
 
     def measured(self) -> Measured:
         if not self.is_there:
-            return Measured(absent=self._greeting["absent"], why=self._greeting.get("why", ""))
+            return Measured(**self._greeting)
         end = self._ask("result")
         with np.load(end["result"]) as arrays:
             result = dict(arrays)
         Path(end["result"]).unlink()
         medians = {name: statistics.median(time[name] for time in self._times) for name in self._times[0]}
-        device = self._greeting["device"]
-        return Measured(**medians, memory_mb=end["memory_mb"], device=device, result=result)
+        return Measured(**medians, **self._greeting, memory_mb=end["memory_mb"], result=result)
 
     def close(self) -> None:
         self._process.kill()

@@ -20,10 +20,12 @@ HEADER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line. Seconds and processor seconds are medians; ratio: how many times ours is as fast as the peer.
+    """One line. Seconds and processor seconds are medians; ratio: how many times ours is as fast as the peer;
+    cpu_ratio: the same of the processor's seconds, which a busy machine blurs less.
 
     met: None where there is nothing to meet: for a peer that is not the fastest, and for the limit.
-    difference: of ours from the peer's result, relative to it.
+    start_mb: memory before the work began, most of it torch itself. difference: of ours from the peer's
+    result, relative to it.
     """
 
     work: str
@@ -35,8 +37,11 @@ class Row:
     met: bool | str | None = None
     ours_cpu_s: float | None = None
     peer_cpu_s: float | None = None
+    cpu_ratio: float | None = None
     memory_mb: float | None = None
     peer_memory_mb: float | None = None
+    start_mb: float | None = None
+    peer_start_mb: float | None = None
     difference: float | None = None
     first_s: float | None = None
     tokens_per_second: float | None = None
@@ -124,7 +129,9 @@ def _judged(work: Work, ours: Measured, peer: Measured, rates: Mapping[str, floa
 def _compared(
     work: Work, name: str, ours: Measured, peer: Measured, rates: Mapping[str, float], **judged: object
 ) -> Row:
-    optional: dict[str, object] = {}
+    optional: dict[str, object] = {"note": "" if ours.device == "cpu" else ours.device} | judged
+    if work.first_within:
+        optional["first_s"] = ours.first_s
     if work.tokens:
         optional["tokens_per_second"] = work.tokens / ours.seconds
         optional["peer_tokens_per_second"] = work.tokens / peer.seconds
@@ -141,12 +148,13 @@ def _compared(
         ratio=peer.seconds / ours.seconds,
         ours_cpu_s=ours.cpu_s,
         peer_cpu_s=peer.cpu_s,
+        cpu_ratio=peer.cpu_s / ours.cpu_s,
         memory_mb=ours.memory_mb,
         peer_memory_mb=peer.memory_mb,
+        start_mb=ours.start_mb,
+        peer_start_mb=peer.start_mb,
         difference=difference(ours, peer),
-        first_s=ours.first_s,
         **optional,
-        **judged,
     )
 
 
@@ -165,6 +173,7 @@ def over_tasks(work: Work, measured: Mapping[int, Measured]) -> Iterator[Row]:
             met=ratio >= 1 / RISE,
             ours_cpu_s=ours.cpu_s / tasks,
             peer_cpu_s=one.cpu_s,
+            cpu_ratio=one.cpu_s * tasks / ours.cpu_s,
             memory_mb=ours.memory_mb,
             peer_memory_mb=one.memory_mb,
         )

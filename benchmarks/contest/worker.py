@@ -87,10 +87,13 @@ def serve(job: dict[str, object], say: Callable[[object], None], orders: Iterato
             raise
         say({"absent": "not installed", "why": str(missing)})
         return
+    start_mb = memory_mb(work.device)
     with kernels(job["who"], work):
         for _ in range(WARM_UPS):
             _, result = repetition(once, work.device)
-        say({"device": torch.cuda.get_device_name() if work.device == "cuda" else "cpu"})
+        say(
+            {"start_mb": start_mb, "device": torch.cuda.get_device_name() if work.device == "cuda" else "cpu"}
+        )
         for order in orders:
             if order.strip() == "result":
                 say({"memory_mb": memory_mb(work.device), "result": left(result)})
