@@ -13,7 +13,7 @@ from metalm.config import ALGORITHMS
 
 @dataclass(frozen=True)
 class Guide:
-    """What an algorithm does, when it is the one to take, and what it costs: each a few words."""
+    """What an algorithm does, when to take it ("to", "with", "when" ...), what it costs: a few words each."""
 
     does: str
     when: str
@@ -21,16 +21,16 @@ class Guide:
 
 
 GUIDES = {
-    "sequential": Guide("the article's loop, task after task", "to repeat the article", "0.7 ×"),
-    "joint": Guide("plain pre-training on all tasks", "the baseline to beat; warm starts", "0.2 ×"),
-    "maml": Guide("exact derivative through the adaptation", "few steps, compute to spare", "4 ×"),
-    "fomaml": Guide("MAML without second derivatives", "the first to try", "1 ×"),
-    "reptile": Guide("moves to the mean of the adapted weights", "many steps, Adam inside", "0.9 ×"),
-    "anil": Guide("only the head adapts", "short support sets, quick adaptation", "2 ×"),
-    "meta-sgd": Guide("learns a rate for every single weight", "one rate does not suit all", "4 ×"),
-    "maml++": Guide("learns a rate for each layer and step", "maml is unstable", "4 ×"),
-    "cavia": Guide("only a short context adapts", "many tasks to keep, tiny support sets", "3 ×"),
-    "imaml": Guide("the derivative ignores the way of the steps", "many adaptation steps", "3 ×"),
+    "sequential": Guide("the article's loop, task after task", "to repeat the article", "0.3 ×"),
+    "joint": Guide("plain pre-training on all tasks", "as the baseline to beat, and to start from", "0.2 ×"),
+    "maml": Guide("exact derivative through the adaptation", "with few steps and compute to spare", "3.5 ×"),
+    "fomaml": Guide("MAML without second derivatives", "first of all", "1 ×"),
+    "reptile": Guide("moves to the mean of the adapted weights", "with many steps, or Adam inside", "0.9 ×"),
+    "anil": Guide("only the head adapts", "for short support sets and quick adaptation", "2 ×"),
+    "meta-sgd": Guide("learns a rate for every single weight", "when one rate does not suit all", "3.5 ×"),
+    "maml++": Guide("learns a rate for each layer and step", "when maml is unstable", "3 ×"),
+    "cavia": Guide("only a short context adapts", "when many tasks are to be kept", "3 ×"),
+    "imaml": Guide("an implicit derivative, blind to the way", "with very many adaptation steps", "10 ×"),
 }
 
 
@@ -44,5 +44,5 @@ def advice(name: str) -> str:
     """The same in sentences, below the chooser."""
     told = " ".join((ALGORITHMS[name].__doc__ or "").split())
     guide = GUIDES[name]
-    cost = "the measure" if name == "fomaml" else f"about {guide.cost} fomaml"
-    return f"{told} **Take it for:** {guide.when}. **An outer step costs:** {cost}."
+    cost = "" if name == "fomaml" else f" An outer step costs about {guide.cost} fomaml's."
+    return f"{told} **Take it {guide.when}.**{cost}"

@@ -65,8 +65,10 @@ def _told_apart(points: pd.DataFrame) -> pd.DataFrame:
     steps = [str(step) for step in sorted(points["adaptation_step"].dropna().unique())]
     num_panels = points.loc[points["adaptation_step"].notna(), ["panel", "adaptation_step"]]
     if len(num_panels.drop_duplicates()) > _SEVERAL_STEPS:
-        step = int(state.select("Adaptation step", steps, "step"))
-        points = points[points["adaptation_step"].isna() | (points["adaptation_step"] == step)]
+        chosen, _ = st.columns([1, 3])
+        with chosen:
+            step = int(state.select("Adaptation step", steps, "step"))
+        return points[points["adaptation_step"].isna() | (points["adaptation_step"] == step)]
     return measures.by_step(points)
 
 

@@ -99,8 +99,14 @@ def gather(metrics: Metrics, run_ids: Collection[str], diagnostic: Diagnostic, x
     for name, title in diagnostic.measures.items():
         curve = metrics.measure_curve(run_ids, name, x=x)
         panel = curve["weight"].where(curve["weight"] != "", title)
-        curves.append(curve.assign(panel=panel, adaptation_step=curve["adaptation_step"].astype("Int64") + 1))
+        curves.append(curve.assign(panel=panel, adaptation_step=_steps(curve)))
     return pd.concat(curves, ignore_index=True)
+
+
+def _steps(curve: pd.DataFrame) -> pd.Series:
+    """Adaptation steps from 1; missing where a run has one value for all of them, as of meta-sgd's rates."""
+    steps = curve["adaptation_step"].astype("Int64") + 1
+    return steps.where(steps.groupby(curve["run"]).transform("max") > 1, pd.NA)
 
 
 def by_step(points: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +117,13 @@ def by_step(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_rates(points: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """The newest value of each weight and adaptation step of a run: weights x steps."""
-    own = points[(points["run"] == run_id) & points["adaptation_step"].notna()]
+    """The newest value of each weight and adaptation step of a run: weights x steps, in words."""
+    own = points[points["run"] == run_id]
     newest = own[own["step"] == own["step"].max()]
-    return newest.pivot_table(index="weight", columns="adaptation_step", values="value", sort=False)
+    return rates_by_step(newest, "value")
+
+
+def rates_by_step(rates: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Columns weight, adaptation_step and `value` as weights x steps; a missing step stands for all."""
+    words = ("step " + rates["adaptation_step"].astype("string")).fillna("every step")
+    return rates.assign(words=words).pivot_table(index="weight", columns="words", values=value, sort=False)

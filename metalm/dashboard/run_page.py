@@ -11,6 +11,7 @@ from metalm.config import RunConfig, run_config
 from metalm.dashboard import (
     curve_controls,
     run_actions,
+    run_learned,
     run_results,
     state,
     train_watch,
@@ -23,6 +24,7 @@ from metalm.operations.training import command_line
 from metalm.store.runs import Run
 
 _LOOKS = ["Curves", "Results", "Diagnostics", "Settings", "Machine", "Log"]
+_LEARNED = "Learned"  # of runs that learned more than weights
 
 
 def show(runs: list[Run]) -> None:
@@ -36,12 +38,15 @@ def show(runs: list[Run]) -> None:
         return
     run = runs[0]
     _labels(run)
-    look = state.switch("Look at", _LOOKS, "look")
+    looks = [*_LOOKS, _LEARNED] if run_learned.has_any(run) else _LOOKS
+    look = state.switch("Look at", looks, "look")
     if look in ("Curves", "Diagnostics", "Machine", "Log"):
         view = curve_controls.choose() if look == "Curves" else CurveView()
         train_watch.panel(run, look, view)
     elif look == "Results":
         run_results.show(run)
+    elif look == _LEARNED:
+        run_learned.show(run)
     else:
         _settings(run)
 

@@ -97,7 +97,9 @@ def test_compute_is_an_x_axis_of_learning_curves_in_short_numbers(x, title):
 
 
 def test_rates_are_a_heat_map_of_weights_and_steps_with_shared_ends():
-    rates = pd.DataFrame({1: [0.1, 0.2], 2: [0.3, 0.4]}, index=["linear.weight", "rnn.bias_hh_l0"])
+    rates = pd.DataFrame(
+        {"step 1": [0.1, 0.2], "step 2": [0.3, 0.4]}, index=["linear.weight", "rnn.bias_hh_l0"]
+    )
     figure = matrices.rate_heatmap(rates, low=0.0, high=0.5)
     [cells] = figure.data
     assert json.loads(figure.to_json())["data"][0]["zmax"] == 0.5

@@ -53,8 +53,16 @@ def test_the_newest_rates_are_weights_times_steps(metrics):
     points = measures.gather(metrics, RUNS, DIAGNOSTICS["Learned rates"], "step")
     rates = measures.last_rates(points, RUNS[0])
     assert rates.loc["linear.weight"].tolist() == [2.0, 2.1]
-    assert list(rates.columns) == [1, 2]
+    assert list(rates.columns) == ["step 1", "step 2"]
     assert measures.last_rates(points, RUNS[1]).empty
+
+
+def test_a_rate_that_all_steps_share_belongs_to_none(metrics):
+    metrics.add(RUNS[1], [Point(1, 0, 0.0, "learned_rate/linear.weight", None, 0, 0.5)])
+    metrics._database.flush()
+    points = measures.gather(metrics, RUNS, DIAGNOSTICS["Learned rates"], "step")
+    assert points.loc[points["run"] == RUNS[1], "adaptation_step"].isna().all()
+    assert measures.last_rates(points, RUNS[1]).to_dict() == {"every step": {"linear.weight": 0.5}}
 
 
 def test_only_what_was_measured_is_available(metrics):
@@ -74,4 +82,4 @@ def test_every_algorithm_has_its_line_and_advice():
     for name in ALGORITHMS:
         assert algorithm_guide.line(name).startswith(f"{name} · ")
         assert len(algorithm_guide.line(name)) <= 110
-        assert "Take it for" in algorithm_guide.advice(name)
+        assert "Take it " in algorithm_guide.advice(name)

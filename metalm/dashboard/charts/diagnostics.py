@@ -15,7 +15,7 @@ from metalm.dashboard.charts.curves import PROGRESS, SPIKE, CurveView, x_axis
 from metalm.dashboard.palette import RunStyle
 
 _ONE_PLOT, _ROW = 360, 190  # pixels
-_GAP = 46  # between rows, for the titles in it
+_GAP = 64  # between rows, for the titles in it
 _MAX_COLUMNS = 3
 _STEP_RAMP = palette.SEQUENTIAL[3:]  # paler ones cannot be told from the page
 
@@ -63,7 +63,8 @@ def measure_curves(
 
 def _dressed(figure: go.Figure, view: CurveView, title: str, height: int) -> go.Figure:
     frame.dress(figure, height=height)
-    figure.update_xaxes(**x_axis(view), showspikes=True, **SPIKE)
+    # One zoom for all: what happened there in one plot is looked for in the others.
+    figure.update_xaxes(**x_axis(view), matches="x", showspikes=True, **SPIKE)
     figure.update_yaxes(title_text=title, col=1)
     # The legend above the titles of the first row of plots.
     figure.update_layout(margin={"t": 62}, legend={"y": 1 + 24 / (height - 80)}, hovermode="x unified")

@@ -62,12 +62,12 @@ def leakage_heatmap(shares: pd.DataFrame) -> go.Figure:
 def rate_heatmap(values: pd.DataFrame, *, low: float, high: float) -> go.Figure:
     """Weights x adaptation steps, the learned rate in each cell.
 
-    values: index = names of weights, columns = adaptation steps. low, high: ends of the colours, so that the
-    maps of several runs can share them.
+    values: index = names of weights, columns = adaptation steps, in words. low, high: ends of the colours, so
+    that the maps of several runs can share them.
     """
     if values.empty:
         return frame.empty("no learned rate yet")
-    values = values.iloc[::-1].rename(columns=lambda step: f"step {step}")
+    values = values.iloc[::-1]
     return _heatmap(
         values,
         labels=values.map(lambda value: "" if value != value else f"{value:.3g}"),
