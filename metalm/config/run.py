@@ -207,10 +207,13 @@ def _build(kind: type, data: Mapping[str, Any]) -> Any:
     if unknown:
         where = f"section {kind.section!r}" if kind.section else "a run's config"
         raise ConfigError(f"no setting {unknown[0]!r} in {where}")
-    values = {
-        name: _build(hints[name], value)
-        if isinstance(value, Mapping) and isinstance(hints[name], type)
-        else value
-        for name, value in data.items()
-    }
-    return kind(**values)
+    return kind(**{name: _value(hints[name], value) for name, value in data.items()})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """A setting as it is, or a section from its JSON."""
+    if not (isinstance(kind, type) and issubclass(kind, Settings)) or isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"section {kind.section!r} must have settings by name, got {value!r}")
+    return _build(kind, value)

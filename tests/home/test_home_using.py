@@ -8,6 +8,7 @@ from homes import SPLIT, tiny_config
 from metalm.config import Joint
 from metalm.errors import NotFoundError, RunStateError
 from metalm.learn.score import score
+from metalm.model.engines import engine_for
 from metalm.store.adaptations import Sample
 
 TEXT = b"abcde edcba abcde edcba " * 40
@@ -52,7 +53,7 @@ def test_a_row_is_what_scoring_by_hand_gives(home, run):
     [row] = home.evaluate([run.id], support=(0,))
     loaded = home.load(run.id)
     [text] = home.texts(SPLIT, "meta-validation")
-    by_hand = score(loaded.model, loaded.weights, loaded.tokenizer, b"", text.read(*text.query()))
+    by_hand = score(engine_for(loaded.model), loaded.weights, loaded.tokenizer, b"", text.read(*text.query()))
     assert row.nats == by_hand.nats
     assert (row.tokens, row.bytes, row.chars) == (by_hand.tokens, by_hand.bytes, by_hand.chars)
 
@@ -119,7 +120,7 @@ def test_a_live_adaptation_begins_with_the_run_as_it_is(home, run):
     steps = list(home.adapt(run.id, TEXT, TEXT[:300], steps=3, lr=0.2))
     assert [step.step for step in steps] == [0, 1, 2, 3]
     loaded = home.load(run.id)
-    by_hand = score(loaded.model, loaded.weights, loaded.tokenizer, TEXT, TEXT[:300])
+    by_hand = score(engine_for(loaded.model), loaded.weights, loaded.tokenizer, TEXT, TEXT[:300])
     assert steps[0].score.nats == pytest.approx(by_hand.nats)
     assert len(list(home.adapt(run.id, TEXT, TEXT[:300]))) == loaded.inner.steps + 1
 

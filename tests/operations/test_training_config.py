@@ -25,7 +25,7 @@ def test_a_warm_start_takes_over_model_and_tokenizer():
 @pytest.mark.parametrize(
     ("algorithm", "preset", "settings", "message"),
     [
-        ("maml++", None, {}, "algorithm must be one of sequential, joint, fomaml, reptile, got 'maml\\+\\+'"),
+        ("nothing", None, {}, "algorithm must be one of sequential, joint, maml, .*, imaml, got 'nothing'"),
         ("joint", "huge", {}, "preset must be one of tiny, small, base, large, got 'huge'"),
         ("joint", None, {"inner.lr": "1"}, "no setting 'inner.lr' for algorithm 'joint'"),
         ("fomaml", None, {"inner.steps": "-1"}, "inner.steps must be 0 or more, got -1"),
