@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from metalm.config import TokenizerConfig, run_config
+from metalm.config import AdamW, MamlPlusPlus, MetaSgd, TokenizerConfig, run_config
+from metalm.dashboard.measures import DIAGNOSTICS
 
 
 @pytest.fixture
@@ -127,3 +128,49 @@ def test_a_run_that_is_gone_is_no_longer_chosen(page):
     app = page("compare", runs=["good", "deleted long ago"])
     assert not app.exception
     assert app.multiselect[0].value == ["good"]
+
+
+@pytest.fixture
+def learning(home, finished):
+    """Two runs that learn rates, `layered` for each step and `single`, beside `good` that learns none."""
+    config, inner = run_config(finished.config), run_config(finished.config).algorithm.inner
+    inner = dataclasses.replace(inner, steps=2)
+    optimizer = AdamW(lr=0.01, warmup=0)
+    for name, kind in (("layered", MamlPlusPlus), ("single", MetaSgd)):
+        algorithm = kind(inner=inner, optimizer=optimizer)
+        asked = dataclasses.replace(config, algorithm=algorithm)
+        home.train(home.create_run(asked, finished.split_id, name=name).id)
+    return ["good", "layered", "single"]
+
+
+@pytest.mark.parametrize("diagnostic", list(DIAGNOSTICS))
+def test_every_diagnostic_is_a_chart_also_over_compute(learning, page, told, diagnostic):
+    choices = {"diagnostic": diagnostic, "rates": "Over training", "x": "flops"}
+    app = page("compare", runs=learning, view="Diagnostics", **choices)
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 1
+    assert DIAGNOSTICS[diagnostic].told in told(app)
+    assert "no count of" not in told(app)
+
+
+def test_learned_rates_are_a_heat_map_a_run_and_who_has_none_is_named(learning, page, told):
+    app = page("compare", runs=learning, view="Diagnostics", diagnostic="Learned rates")
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 2
+    assert "Learned rates not there for good: only meta-sgd" in told(app)
+
+
+@pytest.mark.usefixtures("finished")
+def test_what_no_run_has_is_not_offered_and_it_says_why(page, told):
+    app = page("compare", runs=["good"], view="Diagnostics")
+    offered = next(group for group in app.button_group if "Speed" in group.options).options
+    assert "Learned rates" not in offered
+    assert "Drift" in offered
+    assert "Not there for this run: learned rates (only meta-sgd" in told(app)
+
+
+def test_runs_that_counted_no_compute_are_told_along_compute(home, finished, page, told):
+    home.store.metrics._database.execute("DELETE FROM metrics WHERE name = 'flops'", [])
+    app = page("compare", runs=["good"], x="flops")
+    assert not app.exception
+    assert f"{finished.name}: no count of estimated FLOPs" in told(app)

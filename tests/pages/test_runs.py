@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from metalm.config import run_config
+from metalm.config import ALGORITHMS, run_config
 from metalm.dashboard import run_actions, run_table
 from metalm.jobs import service
 
@@ -48,8 +48,39 @@ def test_a_failed_run_shows_message_and_traceback(failed, page, told):
 
 @pytest.mark.usefixtures("finished")
 def test_every_look_at_a_run_can_be_opened_by_its_address(page):
-    for look in ("Curves", "Results", "Settings", "Machine", "Log"):
+    for look in ("Curves", "Results", "Diagnostics", "Settings", "Machine", "Log"):
         assert not page("runs", runs="good", look=look).exception
+
+
+LEARNERS = {
+    "maml++": ("Learned rates", 1),
+    "meta-sgd": ("Learned rates", 1),
+    "cavia": ("Context", 0),
+    "imaml": ("Fisher information", 0),
+}
+
+
+@pytest.mark.parametrize("algorithm", list(LEARNERS))
+def test_what_a_run_learned_beside_its_weights_is_shown(finished, home, page, told, algorithm):
+    kind = ALGORITHMS[algorithm]
+    config = dataclasses.replace(run_config(finished.config), algorithm=kind())
+    changes = {"inner.steps": "2", "inner.batch": "2", "inner.window": "16"}
+    changes |= {"inner.fisher": "true"} if algorithm == "imaml" else {}
+    home.train(home.create_run(config.with_settings(changes), "small", name="learner").id)
+    app = page("runs", runs="learner", look="Learned")
+    assert not app.exception
+    what, maps = LEARNERS[algorithm]
+    assert what in told(app)
+    assert len(app.get("bidi_component")) == maps
+    table = app.dataframe[-1].value
+    assert (table["smallest"] <= table["mean"]).all()
+    assert (table["mean"] <= table["largest"]).all()
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_run_that_learned_weights_only_has_no_such_look(page):
+    offered = next(group for group in page("runs", runs="good").button_group if "Results" in group.options)
+    assert "Learned" not in offered.options
 
 
 def test_name_tags_and_notes_are_changed(finished, home, page):

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from metalm.config import Joint, RunConfig, Validation, run_config
+from metalm.config import ALGORITHMS, Joint, RunConfig, Validation, run_config
 from metalm.dashboard import train_settings
 from metalm.jobs import service
+from metalm.learn import calibration
 
 
 @pytest.mark.usefixtures("home")
@@ -16,15 +17,83 @@ def test_an_empty_home_asks_for_a_split(page, told):
     assert "No split yet" in told(app)
 
 
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
 @pytest.mark.usefixtures("split")
-def test_every_setting_of_every_algorithm_has_a_widget(page):
-    for algorithm in ("sequential", "joint", "fomaml", "reptile"):
-        app = page("train", algorithm=algorithm)
-        assert not app.exception
-        widgets = [*app.number_input, *app.selectbox, *app.toggle]
-        shown = {widget.key for widget in widgets}
-        config = train_settings.base_config(algorithm, "small")
-        assert {f"setting.{key}" for key, *_ in train_settings.every_setting(config)} <= shown
+def test_every_setting_of_every_algorithm_has_a_widget(page, told, algorithm):
+    app = page("train", algorithm=algorithm)
+    assert not app.exception
+    assert not app.error
+    widgets = [*app.number_input, *app.selectbox, *app.toggle]
+    shown = {widget.key for widget in widgets}
+    config = train_settings.base_config(algorithm, "small")
+    assert {f"setting.{key}" for key, *_ in train_settings.every_setting(config)} <= shown
+    assert "Take it " in told(app)
+    assert f"--algorithm {algorithm}" in app.code[-1].value
+
+
+@pytest.mark.usefixtures("split")
+def test_the_chooser_has_a_line_for_each_algorithm(page):
+    chooser = next(box for box in page("train").selectbox if box.label == "Algorithm")
+    assert [option.partition(" · ")[0] for option in chooser.options] == list(ALGORITHMS)
+    assert all(option.endswith("×") for option in chooser.options)
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+SMALL = {"preset": "tiny", "inner.steps": "1", "inner.batch": "2", "inner.window": "16"}
+
+
+@pytest.mark.usefixtures("split")
+def test_an_estimate_is_measured_beside_the_page_and_shown(home, page, told, monkeypatch):
+    monkeypatch.setattr(calibration, "_SECONDS", 0.05)
+    app = page("train", **SMALL)
+    assert "How long will it take?" in told(app)
+    press(app, "Estimate time and memory")
+    assert not app.exception
+    config = train_settings.base_config("fomaml", "tiny").with_settings(
+        {key: value for key, value in SMALL.items() if key != "preset"}
+    )
+    begun = service.current().jobs.calibrations.find(config, "small")
+    begun.estimate()
+    app.run()
+    assert not app.exception
+    labels = [metric.label for metric in app.metric]
+    assert labels == ["Time in all", "An outer step", "Tokens / s", "Peak memory", "On disk"]
+    assert "For 500 outer steps" in told(app)
+    app.number_input(key="launch.seeds").set_value(3).run()
+    assert "All 3 seeds" in told(app)
+    app.number_input(key="setting.budget.amount").set_value(20).run()
+    assert "For 20 outer steps" in told(app)
+    app.number_input(key="setting.inner.steps").set_value(2).run()
+    assert "How long will it take?" in told(app)
+    assert home.runs() == []
+
+
+@pytest.mark.usefixtures("split")
+def test_a_measurement_under_way_can_be_cancelled(page, told, monkeypatch):
+    monkeypatch.setattr(calibration, "_SECONDS", 1e9)
+    monkeypatch.setattr(calibration, "_ROUNDS", 10**9)
+    app = press(page("train", **SMALL), "Estimate time and memory")
+    assert "Making a few outer steps" in told(app)
+    press(app, "Cancel")
+    assert not app.exception
+    assert "How long will it take?" in told(app)
+
+
+@pytest.mark.usefixtures("split")
+def test_what_the_measurement_refuses_is_told(page):
+    app = page("train", **{**SMALL, "inner.window": "8000"})
+    press(app, "Estimate time and memory")
+    config = train_settings.base_config("fomaml", "tiny").with_settings(
+        {"inner.window": "8000", "inner.steps": "1", "inner.batch": "2"}
+    )
+    service.current().jobs.calibrations.find(config, "small").wait(60)
+    app.run()
+    assert not app.exception
+    assert any("needs" in error.value for error in app.error)
 
 
 @pytest.mark.usefixtures("split")
@@ -96,7 +165,7 @@ def test_a_queued_run_can_be_watched_and_stopped(queued, home, page, told):
 
 @pytest.mark.usefixtures("finished")
 def test_a_finished_run_shows_curves_machine_and_log(page):
-    for look in ("Curves", "Machine", "Log"):
+    for look in ("Curves", "Diagnostics", "Machine", "Log"):
         app = page("train", view="Watch", watch="good", look=look)
         assert not app.exception
         assert not app.error
