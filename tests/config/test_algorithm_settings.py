@@ -61,6 +61,15 @@ def test_a_run_adapts_as_its_algorithm_does_or_as_it_is_validated():
     assert joint.adaptation == InnerLoop(steps=7, lr=0.2, batch=3, window=9)
 
 
+@pytest.mark.parametrize("value", ["", 3, None, [], "inner"])
+def test_a_section_that_is_none_is_refused(value):
+    data = RunConfig().to_json()
+    data["algorithm"]["inner"] = value
+
+    with pytest.raises(ConfigError, match="section 'inner' must have settings by name, got "):
+        run_config(data)
+
+
 def test_settings_of_the_inner_loop_stand_alike_in_all_that_adapt():
     names = {field.name for field in fields(InnerLoop)}
     assert names == {

@@ -1,21 +1,33 @@
 import itertools
 import math
+import threading
 
 import pytest
 import torch
 
 from metalm.errors import ConfigError, DivergedError, NotFoundError, SplitError
+from metalm.learn.algorithms import RECIPES
+from metalm.learn.inner import SupportSet, adapt
+from metalm.learn.learner import LEARNED
 from metalm.learn.outer import Training
+from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.validation import mean_bits_per_byte
 from metalm.learn.windows import Batch, Episode, Streams
+from metalm.model.engines import engine_for
+from metalm.model.task_weights import of_task, shared
 
-ALGORITHMS = ["sequential", "joint", "fomaml", "reptile"]
+ALGORITHMS = list(RECIPES)
+EPISODIC = [name for name in ALGORITHMS if name not in ("sequential", "joint")]
+
+
+CLOCK = ("seconds_per_step", "tokens_per_second")
 
 
 def tensors(training):
     """All that a run has learned, optimiser state and best weights too."""
     best = {f"best/{name}": weight for name, weight in (training.best_weights or {}).items()}
+    best |= {f"best/{LEARNED}{name}": tensor for name, tensor in (training.best_learned or {}).items()}
     return {name: t.clone() for name, t in {**training._learner.tensors(), **best}.items()}
 
 
@@ -29,8 +41,15 @@ def told(reports):
     """What reports say but for the clock; a step and the validation that it owed are joined."""
     steps = {}
     for report in reports:
-        losses, scalars = steps.get(report.step, ((), {}))
-        steps[report.step] = (losses + report.losses, {**scalars, **report.scalars})
+        losses, scalars, measures, _ = steps.get(report.step, ((), {}, (), 0))
+        timeless = tuple(measure for measure in report.measures if measure.name not in CLOCK)
+        counts = report.tokens, report.gradient_evaluations, report.flops
+        steps[report.step] = (
+            losses + report.losses,
+            {**scalars, **report.scalars},
+            measures + timeless,
+            counts,
+        )
     return steps
 
 
@@ -111,7 +130,7 @@ def test_a_step_that_is_stopped_leaves_no_trace(config, start, algorithm):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_lowers_the_loss_on_unseen_tasks(config, start, algorithm):
-    settings = {"optimizer.lr": "0.03"} if algorithm in ("joint", "fomaml") else {}
+    settings = {} if algorithm in ("sequential", "reptile") else {"optimizer.lr": "0.03"}
     training = start(config(algorithm, steps=40, every=20, **settings))
     reports = list(training.run())
 
@@ -138,7 +157,7 @@ def test_reports_tell_every_part_and_adaptation_step(config, start, train, valid
     measured = [loss for loss in reports[3].losses if loss.part == "validation"]
     assert {loss.task_id for loss in measured} == {text.task.id for text in validation}
     assert {loss.adaptation_step for loss in measured} == {0, 2}
-    assert reports[1].scalars.keys() == {"lr", "gradient_norm"}
+    assert reports[1].scalars.keys() == {"lr", "gradient_norm", "gradient_cosine"}
     # Two tasks, two steps of two windows and a query batch of two, eight tokens each.
     assert reports[3].tokens == 3 * 2 * (2 * 2 + 2) * 8
 
@@ -149,7 +168,7 @@ def test_zero_shot_validation_is_the_score_of_the_slow_weights(config, start, va
 
     text = validation[0]
     support, query = (text.read(*cut) for cut in (text.support(200), text.query(100)))
-    expected = score(training.model, training.weights, tokenizer, support, query)
+    expected = score(engine_for(training.model), training.weights, tokenizer, support, query)
     (loss,) = [loss for loss in report.losses if loss.task_id == text.task.id and loss.adaptation_step == 0]
     assert (loss.nats, loss.bytes, loss.chars) == (expected.nats, expected.bytes, expected.chars)
 
@@ -216,8 +235,7 @@ def test_an_extended_run_goes_on_with_its_optimiser(config, start, resume, tmp_p
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_diverged_run_stands_at_its_last_good_step(config, start, resume, tmp_path, algorithm):
-    settings = {"fomaml": {"inner.lr": "100", "inner.clip": "0"}, "reptile": {"inner.lr": "100"}}
-    training = start(config(algorithm, every=0, **settings.get(algorithm, {})))
+    training = start(config(algorithm, every=0))
     reports = training.run()
     next(reports)
     good = tensors(training)
@@ -245,6 +263,103 @@ def test_an_adaptation_that_overflows_names_its_step(config, start):
 
     with pytest.raises(DivergedError, match=r"support loss of task .* in outer step 1 after [1-9]\d* adapt"):
         next(training.run())
+
+
+@pytest.mark.parametrize("algorithm", EPISODIC)
+def test_what_is_learned_and_measured_is_told(config, start, algorithm):
+    training = start(config(algorithm, steps=4, every=2))
+    before = {name: tensor.clone() for name, tensor in training.learned.items()}
+    reports = list(training.run())
+
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in training.learned.items()) == bool(
+        before
+    )
+    kinds = {measure.name.partition("/")[0] for measure in reports[1].measures}
+    assert kinds == {"inner_gradient_norm", *CLOCK}
+    for report in (reports[0], reports[2], reports[4]):
+        told = {(m.name, m.adaptation_step): m.value for m in report.measures}
+        assert 1 <= told["effective_rank/rnn.weight_hh_l0", None] <= 5
+        moved = told["drift/embedding.weight", None]
+        assert moved == 0 if report.step == 0 else moved > 0
+        rates = {key for key in told if key[0].startswith("learned_rate/")}
+        assert bool(rates) == (algorithm in ("meta-sgd", "maml++"))
+    assert all(math.isfinite(m.value) for report in reports for m in report.measures)
+
+
+def test_compute_is_counted_in_gradients(config, start):
+    def last(algorithm, **settings):
+        return list(start(config(algorithm, steps=3, every=0, **settings)).run())[-1]
+
+    first, second, reptile = last("fomaml"), last("maml"), last("reptile")
+
+    # A Hessian product costs three gradients; maml takes one of every support batch: 2 tasks x 2 steps x 16.
+    assert first.gradient_evaluations == first.tokens == second.tokens
+    assert second.gradient_evaluations == first.tokens + 3 * (3 * 2 * 2 * 16)
+    assert first.flops / first.gradient_evaluations == second.flops / second.gradient_evaluations
+    # Reptile scores its query sets besides, at a third of what a gradient costs.
+    assert reptile.flops == pytest.approx(first.flops * (4 + 2 / 3) / 6)
+
+
+def test_a_run_adapts_with_what_it_learned(config, start, validation, tokenizer):
+    training = start(config("maml++", steps=3, every=0))
+    *_, report = training.run()
+
+    text = validation[0]
+    support, query = (text.read(*cut) for cut in (text.support(200), text.query(100)))
+    engine = engine_for(training.model)
+    windows = SupportSet.of_text(tokenizer, support, 8)
+    slow = shared(training.weights, 1)
+    expected = score(
+        engine, of_task(adapt(engine, slow, [windows], training.rule), 0), tokenizer, support, query
+    )
+    [loss] = [loss for loss in report.losses if loss.task_id == text.task.id and loss.adaptation_step == 2]
+    assert loss.nats == pytest.approx(expected.nats)
+    plain = score(
+        engine,
+        of_task(adapt(engine, slow, [windows], Rule(training.config.adaptation)), 0),
+        tokenizer,
+        support,
+        query,
+    )
+    assert loss.nats != pytest.approx(plain.nats, rel=1e-9)
+
+
+def test_what_was_learned_goes_on_in_a_warm_start_where_it_fits(config, start):
+    parent = start(config("maml++", steps=3, every=0))
+    list(parent.run())
+    taken = {"initial_weights": parent.weights, "initial_learned": parent.learned}
+
+    same = start(config("maml++"), **taken)
+    longer = start(config("maml++", **{"inner.steps": "3"}), **taken)
+    without = start(config("fomaml"), **taken)
+
+    assert_same(same.learned, parent.learned)
+    assert all((tensor == 1).all() for tensor in longer.learned.values())
+    assert without.learned == {}
+    for run in (same, longer, without):
+        assert_same(run.weights, parent.weights)
+
+
+def test_the_drift_of_a_resumed_run_is_from_its_start(config, start, resume, tmp_path):
+    whole = [r.measures for r in start(config("joint", every=3)).run()]
+    training = start(config("joint", every=3))
+    list(itertools.islice(training.run(), 4))
+    training.save(tmp_path / "checkpoint")
+
+    *_, last = resume(tmp_path / "checkpoint").run()
+
+    drifts = [[m for m in measures if m.name.startswith("drift/")] for measures in (last.measures, whole[-1])]
+    assert drifts[0] == drifts[1] != []
+
+
+def test_no_thread_outlives_a_run(config, start):
+    training = start(config(every=0))
+    reports = training.run()
+    next(reports)
+    reports.close()
+    list(start(config(every=0, steps=2)).run())
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("metalm-data")]
 
 
 def test_minutes_are_a_budget(config, start):
