@@ -14,14 +14,16 @@ from torch import Tensor
 
 from metalm.errors import ConfigError, DivergedError
 from metalm.learn.stopping import ShouldStop, never, stop_if
+from metalm.model.draws import drawn
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.stepper import Stepper
+from metalm.model.threads import pool
 from metalm.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _CHUNK_TOKENS = 1024  # read between two looks at the stop flag
-_DRAWS = 256  # random numbers of a stream that are made at once
-_COLD = 1e-9  # below this temperature the likeliest token is taken: the logits over it could overflow
+_AT_ONCE = 16  # tokens of a stream that are written between two looks at the stop flag
+_STREAMS_OF_A_THREAD = 8  # at least: fewer take as long
 
 
 def sample(
@@ -83,22 +85,23 @@ def sample_streams(
     ids = ids if len(ids) else tokenizer.encode(b"\n").ids
     device = next(iter(weights.values())).device
     stepper = _having_read(Stepper(model, weights), torch.from_numpy(ids[:-1]).to(device), should_stop)
-    tokens_B = torch.from_numpy(ids[-1:]).expand(num_streams)
     unknown_id = tokenizer.unknown_id if isinstance(tokenizer, CharacterTokenizer) else None
+    writers = [
+        _Writer(stepper.copied(), torch.from_numpy(ids[-1:]).expand(streams), temperature, unknown_id)
+        for streams in _shares(num_streams, device)
+    ]
     pieces_V, wanted = tokenizer.pieces, [num_bytes] * num_streams
     chances = _chances(seed, num_streams)
     while max(wanted) > 0:
         stop_if(should_stop)
-        logits_BV = stepper.step(tokens_B.to(device)).cpu()
-        if unknown_id is not None:
-            logits_BV[:, unknown_id] = -torch.inf
-        tokens_B = _drawn(logits_BV, temperature, next(chances))
-        drawn = tokens_B.tolist()
-        if len(pieces_V) in drawn:
-            raise DivergedError("the logits must be finite to draw from; the weights have diverged")
-        pieces = [pieces_V[token] if n > 0 else b"" for token, n in zip(drawn, wanted, strict=True)]
-        wanted = [n - len(piece) for n, piece in zip(wanted, pieces, strict=True)]
-        yield pieces
+        for drawn_B in _written(writers, next(chances)):
+            if len(pieces_V) in drawn_B:
+                raise DivergedError("the logits must be finite to draw from; the weights have diverged")
+            pieces = [pieces_V[token] if n > 0 else b"" for token, n in zip(drawn_B, wanted, strict=True)]
+            wanted = [n - len(piece) for n, piece in zip(wanted, pieces, strict=True)]
+            yield pieces
+            if max(wanted) <= 0:
+                return
 
 
 def as_text(pieces: Iterable[bytes]) -> Iterator[str]:
@@ -119,25 +122,50 @@ def _having_read(stepper: Stepper, tokens_T: Tensor, should_stop: ShouldStop) ->
     return stepper
 
 
-def _chances(seed: int, num_streams: int) -> Iterator[Tensor]:
-    """A number from [0, 1) for each stream, float64 (B, 1), token after token.
+class _Writer:
+    """Some of the streams, on one thread."""
 
-    Those of stream i follow from (seed, i). They stay so far below 1 that the summed probabilities exceed
-    them, however these were rounded.
+    def __init__(
+        self, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
+    ) -> None:
+        self._stepper, self.tokens_B = stepper, tokens_B
+        self._temperature, self._unknown_id = temperature, unknown_id
+
+    def write(self, chances_KB: Tensor) -> Tensor:
+        """The next K tokens of each, (K, B)."""
+        return torch.stack([self._next(chances_B) for chances_B in chances_KB])
+
+    def _next(self, chances_B: Tensor) -> Tensor:
+        logits_BV = self._stepper.step(self.tokens_B.to(self._stepper.device)).cpu()
+        if self._unknown_id is not None:
+            logits_BV[:, self._unknown_id] = -torch.inf
+        drawn_B = drawn(logits_BV, self._temperature, chances_B)
+        # Whoever reads "no token" ends it all; until then any will do.
+        self.tokens_B = drawn_B.clamp(max=logits_BV.shape[1] - 1)
+        return drawn_B
+
+
+def _shares(num_streams: int, device: torch.device) -> list[int]:
+    """How many streams each thread writes."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    threads = max(1, min(threads, num_streams // _STREAMS_OF_A_THREAD))
+    return [num_streams * (i + 1) // threads - num_streams * i // threads for i in range(threads)]
+
+
+def _written(writers: list[_Writer], chances_KB: Tensor) -> list[list[int]]:
+    """The next K tokens of all streams, token after token."""
+    shares_KB = chances_KB.split([len(writer.tokens_B) for writer in writers], 1)
+    work = [(writer, share.contiguous()) for writer, share in zip(writers, shares_KB, strict=True)]
+    if len(work) == 1:
+        return work[0][0].write(work[0][1]).tolist()
+    return torch.cat(list(pool(len(work)).map(lambda pair: pair[0].write(pair[1]), work)), 1).tolist()
+
+
+def _chances(seed: int, num_streams: int) -> Iterator[Tensor]:
+    """Numbers from [0, 1) for the next tokens of every stream, float64 (K, B), for ever.
+
+    Those of stream i follow from (seed, i).
     """
     generators = [np.random.default_rng([seed, stream]) for stream in range(num_streams)]
     while True:
-        numbers = np.stack([generator.random(_DRAWS) for generator in generators], axis=1)
-        yield from torch.from_numpy(numbers * (1 - 1e-9))[:, :, None].unbind()
-
-
-def _drawn(logits_BV: Tensor, temperature: float, chances_B1: Tensor) -> Tensor:
-    """A token of each stream, (B,): the first at which the summed probabilities exceed its chance.
-
-    It is V, which is no token, where the logits are not finite: no sum exceeds anything then.
-    """
-    if temperature < _COLD:
-        highest_B, tokens_B = logits_BV.max(-1)
-        return tokens_B.where(highest_B.isfinite(), logits_BV.shape[1])
-    p_BV = torch.softmax(logits_BV / temperature, -1, dtype=torch.float64)
-    return torch.searchsorted(p_BV.cumsum(-1), chances_B1, right=True)[:, 0]
+        yield torch.from_numpy(np.stack([generator.random(_AT_ONCE) for generator in generators], axis=1))

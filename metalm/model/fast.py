@@ -9,9 +9,7 @@ Shapes: see `metalm.model.engine` and `metalm.model.passes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import TypeVar
 
 import torch
@@ -23,6 +21,7 @@ from metalm.model.passes import Pass, is_shared
 from metalm.model.reference import ReferenceEngine
 from metalm.model.tangents import Tangents
 from metalm.model.task_weights import TaskWeights
+from metalm.model.threads import pool
 
 # Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.
 _CACHE_BYTES = 8 << 20
@@ -135,7 +134,7 @@ class FastEngine:
         parts = self._parts(weights, windows)
         if self._threads == 1 or len(parts) == 1:
             return [(part, work(part)) for part in parts]
-        return list(zip(parts, _pool(self._threads).map(torch.no_grad()(work), parts), strict=True))
+        return list(zip(parts, pool(self._threads).map(torch.no_grad()(work), parts), strict=True))
 
     def _parts(self, weights: TaskWeights, windows: Windows) -> list[Part]:
         tasks, texts, steps = windows.inputs_TBS.shape
@@ -154,12 +153,6 @@ class FastEngine:
             for t in range(tasks)
             for first, last in zip(cuts[:-1], cuts[1:], strict=True)
         ]
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    # Work inside a part is never cut further: two levels of threads would fight for the cores.
-    return ThreadPoolExecutor(threads, "engine", initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _folded(windows: Windows) -> Windows:

@@ -382,3 +382,28 @@ int gru_scatter(long n, long H, const long *index, const REAL *d, REAL *table) {
     }
     return 0;
 }
+
+/* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat): the first at which
+   their running sum exceeds chances[r] of their sum. It is V, which is no token, where a logit is NaN or +infinity. */
+int gru_draw(long R, long V, const REAL *logits, const REAL *heat, const double *chances, long *tokens) {
+    REAL *p = scratch(blocks(V, LANES) * LANES);
+    if (!p) return 1;
+    for (long r = 0; r < R; r++, logits += V) {
+        REAL most = logits[0];
+        for (long v = 1; v < V; v++) most = logits[v] > most ? logits[v] : most;
+        const vec limit = (vec){0} - (sizeof(REAL) == 4 ? 87 : 700); /* below it a probability is 0 */
+        for (long v = 0; v < V; v += LANES) {
+            const vec x = (load(logits + v, V - v) - most) / *heat;
+            vec scale, small;
+            powers(clamped(x, -limit[0]), &scale, &small);
+            *(vec *)(p + v) = select_(x < limit, (vec){0}, scale + scale * small);
+        }
+        double sum = 0, running = 0;
+        for (long v = 0; v < V; v++) sum += p[v];
+        long token = 0;
+        while (token < V && !((running += p[token]) > chances[r] * sum)) token++;
+        tokens[r] = token;
+    }
+    free(p);
+    return 0;
+}

@@ -9,6 +9,8 @@ Shapes: B streams, T tokens, E embedding size, H hidden units, L layers, V vocab
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,17 @@ class Stepper:
         self._cells = [kind(*layer) for layer in by_layer]
         self._table_V3H = self._cells[0].projected(self._embedding)
         self._use(self._embedding.new_zeros((len(layers), 1, model.config.hidden)))
+
+    @property
+    def device(self) -> torch.device:
+        return self._embedding.device
+
+    def copied(self) -> Stepper:
+        """Another one in the same state, which goes its own way."""
+        other = copy(self)
+        other._cells = [copy(cell) for cell in self._cells]
+        other._use(self.hidden_LBH)
+        return other
 
     @property
     def hidden_LBH(self) -> Tensor:

@@ -1,0 +1,33 @@
+"""Tokens drawn from logits, each from a chance of its own, so that a text follows from its seed alone.
+
+Shapes: B streams, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metalm.model import native
+
+_COLD = 1e-9  # below this temperature the likeliest token is taken: the logits over it could overflow
+
+
+def drawn(logits_BV: Tensor, temperature: float, chances_B: Tensor) -> Tensor:
+    """A token of each stream, (B,): the first at which the summed probabilities exceed its chance of the sum.
+
+    logits_BV: on the CPU. chances_B: float64, in [0, 1). It is V, which is no token, where logits are not finite
+    (but for -inf, the logit of what is never drawn).
+    """
+    if temperature < _COLD:
+        highest_B, tokens_B = logits_BV.max(-1)
+        return tokens_B.where(highest_B.isfinite(), logits_BV.shape[1])
+    library = native.library(logits_BV.dtype)
+    if library is None:
+        p_BV = torch.softmax(logits_BV / temperature, -1, dtype=torch.float64).cumsum(-1)
+        # However the sum was rounded, it exceeds what is looked for.
+        return torch.searchsorted(p_BV, chances_B[:, None] * p_BV[:, -1:], right=True)[:, 0]
+    tokens_B = torch.empty(len(logits_BV), dtype=torch.int64)
+    heat = logits_BV.new_tensor(temperature)
+    native.call(library.gru_draw, tuple(logits_BV.shape), logits_BV, heat, chances_B, tokens_B)
+    return tokens_B
