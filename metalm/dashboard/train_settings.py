@@ -5,12 +5,14 @@ A setting that differs from its default stands in the URL under the very key tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import streamlit as st
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig
 from metalm.dashboard import state
+from metalm.errors import ConfigError
 
 _GROUPS = {
     "inner": "Inner loop",
@@ -105,14 +107,51 @@ def details(base: RunConfig) -> None:
         for begin in range(0, len(sections[section]), _COLUMNS):
             row = sections[section][begin : begin + _COLUMNS]
             for column, item in zip(st.columns(_COLUMNS, vertical_alignment="bottom"), row, strict=False):
-                key, f = item[0], item[2]
-                name = key.partition(".")[2].replace("_", " ")
                 with column:
-                    setting(*item, f"**{name}** · :gray[{f.metadata['help']}]")
+                    _detail(base, *item)
 
 
-def setting(key: str, default: Any, f: Any, kind: Any, label: str, help: str | None = None) -> None:
-    """One setting as the widget that fits its type; a change goes into the URL. help: a tooltip."""
+def _detail(base: RunConfig, key: str, default: Any, f: Any, kind: Any) -> None:
+    """One setting with its help in sight."""
+    name, told = key.partition(".")[2].replace("_", " "), f.metadata["help"]
+    if kind is bool:  # a toggle's label is one line
+        setting(key, default, f, kind, f"**{name}**")
+        st.caption(told)
+    else:
+        options = fitting_options(base, key, kind)
+        setting(key, default, f, kind, f"**{name}** · :gray[{told}]", options=options)
+
+
+def fitting_options(base: RunConfig, key: str, kind: Any) -> list[str]:
+    """Those choices of a setting that go together with the others as they are now; all when none does."""
+    others = {other: state.choice(other) for other, *_ in every_setting(base) if other != key}
+    others = {other: typed for other, typed in others.items() if typed is not None}
+    every = list(get_args(kind))
+    return [option for option in every if _fits_with(base, {**others, key: option})] or every
+
+
+def _fits_with(base: RunConfig, settings: dict[str, str]) -> bool:
+    try:
+        base.with_settings(settings)
+    except ConfigError:
+        return False
+    return True
+
+
+def setting(
+    key: str,
+    default: Any,
+    f: Any,
+    kind: Any,
+    label: str,
+    *,
+    help: str | None = None,
+    options: Sequence[str] = (),
+) -> None:
+    """One setting as the widget that fits its type; a change goes into the URL.
+
+    help: a tooltip. options: of a choice, those that are offered; the present one always is.
+    """
     typed = state.choice(key)
     widget_key = f"setting.{key}"
     st.session_state[widget_key] = default if typed is None else _parsed(typed, kind)
@@ -128,7 +167,9 @@ def setting(key: str, default: Any, f: Any, kind: Any, label: str, help: str | N
         step, shape = (1, "%d") if kind is int else (_step(default), "%g")
         st.number_input(label, step=step, format=shape, **limits, **kwargs)
     else:
-        st.selectbox(label, get_args(kind), **kwargs)
+        present = st.session_state[widget_key]
+        offered = [option for option in get_args(kind) if not options or option in (*options, present)]
+        st.selectbox(label, offered, disabled=len(offered) == 1, **kwargs)
 
 
 def _adopt(key: str, default: Any) -> None:

@@ -31,6 +31,32 @@ def test_every_setting_of_every_algorithm_has_a_widget(page, told, algorithm):
     assert f"--algorithm {algorithm}" in app.code[-1].value
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "key", "offered"),
+    [
+        ("maml", "inner.optimizer", ["sgd"]),
+        ("fomaml", "inner.optimizer", ["sgd", "adam"]),
+        ("anil", "inner.adapts", ["head", "head+embedding"]),
+        ("cavia", "inner.adapts", ["context"]),
+        ("reptile", "inner.adapts", ["all", "head", "head+embedding", "biases"]),
+    ],
+)
+@pytest.mark.usefixtures("split")
+def test_a_choice_offers_what_goes_together(page, algorithm, key, offered):
+    box = page("train", algorithm=algorithm).selectbox(key=f"setting.{key}")
+    assert box.options == offered
+    assert box.disabled == (len(offered) == 1)
+
+
+@pytest.mark.usefixtures("split")
+def test_a_choice_that_does_not_go_together_stays_in_sight_until_it_is_changed(page):
+    app = page("train", algorithm="maml", **{"inner.optimizer": "adam"})
+    assert "inner.optimizer must be sgd" in app.error[0].value
+    app.selectbox(key="setting.inner.optimizer").set_value("sgd").run()
+    assert not app.error
+    assert "inner.optimizer" not in app.query_params
+
+
 @pytest.mark.usefixtures("split")
 def test_the_chooser_has_a_line_for_each_algorithm(page):
     chooser = next(box for box in page("train").selectbox if box.label == "Algorithm")
