@@ -19,14 +19,22 @@ from metalm.learn.rules import RATE, Rule
 from metalm.model.fast_weights import Weights
 
 
+def speed(tokens: int, seconds: float) -> tuple[Measure, ...]:
+    """How fast an outer step was. tokens: predictions whose gradient was taken."""
+    return (
+        Measure(name="seconds_per_step", value=seconds),
+        Measure(name="tokens_per_second", value=tokens / seconds),
+    )
+
+
 def measures(weights: Weights, start: Weights, rule: Rule) -> tuple[Measure, ...]:
-    """All of the above, for the slow weights and those that the run started from."""
+    """All of the above, for the slow weights and those that the run started from, where these are known."""
     return (*_drifts(weights, start), *_ranks(weights), *_rates(rule))
 
 
 def _drifts(weights: Weights, start: Weights) -> Iterator[Measure]:
     for name, weight in weights.items():
-        before = float(torch.linalg.vector_norm(start[name]))
+        before = float(torch.linalg.vector_norm(start[name])) if name in start else 0.0
         # What started at 0 has no drift to speak of in its own size.
         if before > 0:
             value = float(torch.linalg.vector_norm(weight - start[name])) / before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,46 +19,23 @@ from metalm.errors import ConfigError
 from metalm.learn.algorithms import RECIPES, starting_learned
 from metalm.learn.checkpoints import read_checkpoint, write_checkpoint
 from metalm.learn.learner import LEARNED, Learner
-from metalm.learn.measures import measures
+from metalm.learn.measures import measures, speed
 from metalm.learn.meta_batches import MetaBatches
 from metalm.learn.prefetch import Ahead
-from metalm.learn.reports import Loss, Measure, Report
+from metalm.learn.reports import Loss, Report, Told
 from metalm.learn.rules import Rule
+from metalm.learn.state import State
 from metalm.learn.stopping import ShouldStop, Stopped, never
 from metalm.learn.validation import mean_bits_per_byte, validation_losses, validation_tasks
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Visit
 from metalm.model.fast_weights import Weights, slow_weights
-from metalm.model.flops import GRADIENTS_PER_HESSIAN_PRODUCT, flops
 from metalm.model.gru import new_model
 from metalm.model.weight_files import fitting
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 
 _BEST, _START = "best/", "start/"
-
-
-@dataclass
-class State:
-    """How far a run is: all that a checkpoint holds beside tensors and config. Seconds include validation."""
-
-    step: int = 0
-    tokens: int = 0
-    gradient_evaluations: int = 0
-    flops: float = 0.0
-    seconds: float = 0.0
-    owes_validation: bool = False  # a meta-validation is due at this step and not yet made
-    best_step: int | None = None
-    best_value: float | None = None  # bits per byte after adaptation, the mean over meta-validation tasks
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What an outer step tells, before it is a report."""
-
-    losses: tuple[Loss, ...] = ()
-    scalars: dict[str, float] = field(default_factory=dict)
-    measures: tuple[Measure, ...] = ()
 
 
 class Training:
@@ -86,9 +63,7 @@ class Training:
         learned = starting_learned(config, self.model)
         self._learner = Learner(self.model, config.algorithm, learned)
         self._start: Weights = {}
-        self._best: dict[str, Tensor] | None = (
-            None  # of the best meta-validation, as `Learner.values` names them
-        )
+        self._best: dict[str, Tensor] | None = None  # under the names of `Learner.values`
         self._meta_batches = MetaBatches(config, train, tokenizer, tokens_dir, device, should_stop)
         limits = config.validation.support_bytes, config.validation.query_bytes
         self._validation = validation_tasks(validation, *limits)
@@ -197,12 +172,7 @@ class Training:
     @property
     def progress(self) -> float:
         """The share of the budget that is used, 0 to 1."""
-        used = {
-            "steps": self.state.step,
-            "tokens": self.state.tokens,
-            "minutes": self.state.seconds / 60,
-        }[self.config.budget.unit]
-        return min(1.0, used / self.config.budget.amount)
+        return self.state.progress(self.config.budget)
 
     @property
     def is_finished(self) -> bool:
@@ -216,7 +186,7 @@ class Training:
         DivergedError, the state being that of the step before, when a loss is not finite.
         """
         if self.state.owes_validation and not should_stop():
-            yield self._report(None, should_stop)
+            yield self._report(Told(), should_stop)
         with Ahead(self._meta_batches.visits) as visits:
             while self.progress < 1.0 and not should_stop():
                 try:
@@ -225,41 +195,31 @@ class Training:
                     return
                 yield self._report(told, should_stop)
 
-    def _outer_step(self, visits: Ahead[list[Visit]], should_stop: ShouldStop) -> _Told:
+    def _outer_step(self, visits: Ahead[list[Visit]], should_stop: ShouldStop) -> Told:
         begin = time.perf_counter()
         step = self.state.step + 1
         watch = Watch(step, self.tokenizer, should_stop)
         self._learner.begin(step, self.progress, self.config.seed)
         meta_step = RECIPES[self.config.algorithm.name].meta_step
         meta_step(self._learner, visits.get(step), self.config.algorithm, watch)
-        self.state.step = step
-        self._count(watch)
+        self.state.count(watch, self.model)
         losses, seconds = watch.losses(), time.perf_counter() - begin
         self.state.seconds += seconds
         every = self.config.validation.every
         is_due = self.progress >= 1.0 or (every > 0 and step % every == 0)
         self.state.owes_validation = is_due and bool(self._validation)
-        return _Told(losses, watch.scalars, (*watch.measures(), *_speed(watch.tokens, seconds)))
+        return Told(losses, watch.scalars, (*watch.measures(), *speed(watch.tokens, seconds)))
 
-    def _count(self, watch: Watch) -> None:
-        tokens, products = watch.tokens, watch.hessian_tokens
-        self.state.tokens += tokens
-        self.state.gradient_evaluations += tokens + GRADIENTS_PER_HESSIAN_PRODUCT * products
-        self.state.flops += flops(
-            self.model, scored=watch.scored, gradients=tokens, hessian_products=products
-        )
-
-    def _report(self, told: _Told | None, should_stop: ShouldStop) -> Report:
+    def _report(self, told: Told, should_stop: ShouldStop) -> Report:
         """The step's report, with the meta-validation that it owes unless a stop cuts that off."""
-        told, is_best = told or _Told(), False
+        is_best = False
         if self.state.owes_validation:
             try:
                 measured = self._validate(should_stop)
             except Stopped:
-                measured = ()
-            is_best = self._judge(measured) if measured else False
-            of_weights = measures(self.weights, self._start, self.rule) if measured else ()
-            told = _Told(told.losses + measured, told.scalars, told.measures + of_weights)
+                measured = Told()
+            is_best = self._judge(measured.losses) if measured.losses else False
+            told += measured
         return Report(
             step=self.state.step,
             tokens=self.state.tokens,
@@ -273,24 +233,22 @@ class Training:
             is_best=is_best,
         )
 
-    def _validate(self, should_stop: ShouldStop) -> tuple[Loss, ...]:
+    def _validate(self, should_stop: ShouldStop) -> Told:
         begin = time.perf_counter()
         losses = validation_losses(
             self.model, self.weights, self.tokenizer, self._validation, self.rule, should_stop
         )
+        told = Told(losses, measures=measures(self.weights, self._start, self.rule))
         self.state.seconds += time.perf_counter() - begin
         self.state.owes_validation = False
-        return losses
+        return told
 
     def _judge(self, losses: tuple[Loss, ...]) -> bool:
         """Keep the weights when these losses are the best so far."""
-        value = mean_bits_per_byte(losses, self.config.adaptation.steps)
-        best = self.state.best_value
-        if not (value < (float("inf") if best is None else best)):  # NaN is never the best
-            return False
-        self.state.best_step, self.state.best_value = self.state.step, value
-        self._best = {name: tensor.clone() for name, tensor in self._learner.values().items()}
-        return True
+        is_best = self.state.take_best(mean_bits_per_byte(losses, self.config.adaptation.steps))
+        if is_best:
+            self._best = {name: tensor.clone() for name, tensor in self._learner.values().items()}
+        return is_best
 
     def _data_names(self) -> dict[str, object]:
         """What a checkpoint must agree on with the data it is resumed with."""
@@ -304,10 +262,3 @@ class Training:
 def _under(prefix: str, tensors: Mapping[str, Tensor], device: torch.device | None = None) -> Weights:
     """The tensors whose names begin so, without that beginning."""
     return {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def _speed(tokens: int, seconds: float) -> tuple[Measure, ...]:
-    return (
-        Measure(name="seconds_per_step", value=seconds),
-        Measure(name="tokens_per_second", value=tokens / seconds),
-    )

@@ -40,6 +40,20 @@ class Measure:
     adaptation_step: int | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is told of a step, before it is a report; two of the same step add up."""
+
+    losses: tuple[Loss, ...] = ()
+    scalars: dict[str, float] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+
+    def __add__(self, other: Told) -> Told:
+        return Told(
+            self.losses + other.losses, {**self.scalars, **other.scalars}, self.measures + other.measures
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """One outer step, after it was made.

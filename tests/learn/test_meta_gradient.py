@@ -31,7 +31,9 @@ from metalm.learn.rules import CONTEXT, FISHER, RATE
 from metalm.learn.stopping import never
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
+from metalm.model.engines import engine_for
 from metalm.model.gru import new_model
+from metalm.model.reference import ReferenceEngine
 from metalm.text.tokenizers import ByteTokenizer
 
 VOCABULARY = 7
@@ -59,9 +61,10 @@ class Recorder(Learner):
         self.gradient = gradient
 
 
-def outer_gradient(model, config, episodes, learned=None, progress=PROGRESS):
+def outer_gradient(model, config, episodes, learned=None, progress=PROGRESS, engine=None):
     """What an algorithm would descend."""
     learner = Recorder(model, config, {name: tensor.clone() for name, tensor in (learned or {}).items()})
+    learner.engine = engine or learner.engine
     learner.progress = progress
     RECIPES[config.name].meta_step(learner, episodes, config, Watch(1, ByteTokenizer(), never))
     return learner.gradient
@@ -102,7 +105,7 @@ def _objective(model, config, episode, theta, extra, progress):
         first_order = progress < config.first_order_share
         shares = loss_shares(inner.steps, progress, config.msl)
     if inner.adapts == "context":
-        start = {CONTEXT: torch.zeros(config.context, dtype=torch.float64, requires_grad=True)}
+        start = {CONTEXT: theta["linear.bias"].new_zeros(config.context, requires_grad=True)}
     else:
         start = {name: theta[name] for name in adapting(theta, inner.adapts)}
 
@@ -196,7 +199,9 @@ def test_the_outer_gradient_is_that_of_the_unrolled_formula(name, data):
         for seed in range(num_tasks)
     ]
 
-    found = outer_gradient(model, config, episodes, learned)
+    engine = draw(st.sampled_from([engine_for(model), ReferenceEngine(model)]))
+
+    found = outer_gradient(model, config, episodes, learned, engine=engine)
 
     expected = unrolled(model, config, episodes, learned)
     if inner.steps == 0:
@@ -238,6 +243,22 @@ def test_at_a_rate_of_zero_it_is_the_query_gradient_at_the_slow_weights(name, mo
     still = outer_gradient(model, Maml(inner=replace(INNER, steps=0)), episodes)
 
     assert_close({name: found[name] for name in still}, still)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_in_float32_it_is_as_near_as_autograd_is(name, model, episodes):
+    config = replace(CONFIGS[name], inner=replace(CONFIGS[name].inner, steps=3, lr=0.4, batch=2, window=5))
+    learned = learned_of(model, config)
+    exact = unrolled(model, config, episodes, learned)
+    model.float()
+    learned = {name: tensor.float() for name, tensor in learned.items()}
+
+    ours, theirs = (of(model, config, episodes, learned) for of in (outer_gradient, unrolled))
+
+    def error(found):
+        return math.sqrt(sum(float((found[n].double() - exact[n]).square().sum()) for n in exact))
+
+    assert error(ours) <= 2 * error(theirs) + 1e-8
 
 
 def test_first_order_meta_sgd_with_constant_rates_is_fomaml(model, episodes):

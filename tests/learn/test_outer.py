@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 
+from metalm.config import TokenizerConfig
 from metalm.errors import ConfigError, DivergedError, NotFoundError, SplitError
 from metalm.learn.algorithms import RECIPES
 from metalm.learn.inner import SupportSet, adapt
@@ -16,6 +17,7 @@ from metalm.learn.validation import mean_bits_per_byte
 from metalm.learn.windows import Batch, Episode, Streams
 from metalm.model.engines import engine_for
 from metalm.model.task_weights import of_task, shared
+from metalm.text import tokenizers
 
 ALGORITHMS = list(RECIPES)
 EPISODIC = [name for name in ALGORITHMS if name not in ("sequential", "joint")]
@@ -87,6 +89,46 @@ def test_resume_equals_no_interruption_bit_for_bit(
     assert told(in_pieces) == told(reports)
     for name in ("step", "tokens", "best_step", "best_value"):
         assert getattr(pieces.state, name) == getattr(whole.state, name)
+
+
+@pytest.mark.parametrize("kind", ["characters", "bpe"])
+def test_resume_is_exact_with_every_tokenizer(config, train, validation, tmp_path, kind):
+    texts, cpu = (train, validation), torch.device("cpu")
+    tokenizer = tokenizers.fit(TokenizerConfig(kind=kind, vocabulary=300), train)
+    data = *texts, tokenizer, tmp_path / "tokens", cpu
+    config = config("maml++")
+    whole = Training.start(config, *data)
+    reports = list(whole.run())
+
+    pieces, in_pieces = trained_with_stops(
+        lambda config, *_: Training.start(config, *data),
+        lambda folder: Training.resume(folder, *data),
+        config,
+        tmp_path / "checkpoint",
+        5,
+    )
+
+    assert_same(tensors(pieces), tensors(whole))
+    assert told(in_pieces) == told(reports)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_run_on_cuda_learns_what_it_learns_on_the_cpu(
+    config, train, validation, tokenizer, tmp_path, algorithm
+):
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no cuda")
+    data = train, validation, tokenizer, tmp_path / "tokens"
+    here, there = (
+        Training.start(config(algorithm, steps=3), *data, torch.device(kind)) for kind in ("cpu", "cuda")
+    )
+    list(here.run())
+    list(there.run())
+
+    for name, weight in here.weights.items():
+        assert torch.allclose(there.weights[name].cpu(), weight, atol=1e-3), name
+    assert there.state.best_value == pytest.approx(here.state.best_value, rel=1e-3)
 
 
 def test_a_warm_start_resumes_bit_for_bit(config, start, resume, tmp_path):
