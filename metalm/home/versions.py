@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-_TRAINING = ("config/*.py", "text/*.py", "model/*.py", "learn/*.py")
+_TRAINING = ("config/*.py", "text/*.py", "model/*.py", "model/*.c", "learn/*.py")
 _LIBRARIES = ("torch", "numpy", "safetensors", "tokenizers", "duckdb")
 
 

@@ -74,10 +74,10 @@ class SupportSet:
 
         No window comes twice in one batch: a set smaller than `size` is its own batch.
         """
+        if not len(self):
+            return self.windows_NT
         size = min(size, len(self))
-        order = torch.arange(step * size, (step + 1) * size, device=self.windows_NT.device) % max(
-            1, len(self)
-        )
+        order = torch.arange(step * size, (step + 1) * size, device=self.windows_NT.device) % len(self)
         return self.windows_NT[order]
 
 

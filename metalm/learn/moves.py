@@ -37,8 +37,7 @@ class Moves:
     def _moved(
         self, name: str, weight: Tensor, gradient: Tensor, factors_T: Tensor, step: int, is_ours: bool
     ) -> Tensor:
-        # In place where it can be: memory that the machine has just touched is twice as quick as fresh
-        # memory.
+        # In place where it can be: fresh memory of this size is slow to write to for the first time.
         way = gradient if is_ours else gradient.clone()
         if self._rule.inner.optimizer == "adam":
             way = self._adam(name, way.mul_(per_task(factors_T, way)), step)

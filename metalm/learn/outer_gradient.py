@@ -6,7 +6,7 @@ way, the joint loss, the Fisher information and the mean over tasks are here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -38,10 +38,10 @@ class OuterGradient:
         self._squares: Weights = {}
         self._directions: Weights = {}  # the sum of the tasks' gradients, each of length 1
 
-    def way(self, episodes: Sequence[Episode], *, gradients: bool = False) -> list[Adapted]:
+    def way(self, episodes: Sequence[Episode], *, gradients: bool = False) -> Iterator[Adapted]:
         """The adaptation of a block from the slow weights to the fast, step by step. Raises Stopped.
 
-        gradients: keep those of every step.
+        gradients: hand out those of every step.
         """
         learner, steps = self.learner, self.config.inner.steps
         takes_joint, takes_fisher = self.config.joint_weight > 0, self.config.inner.fisher
@@ -51,20 +51,20 @@ class OuterGradient:
             by_all=range(int(takes_joint)),
         )
         slow, supports = learner.slow(len(episodes)), [episode.support for episode in episodes]
-        way = []
         for adapted in adaptation(learner.engine, slow, supports, self.rule, wanted):
             self.watch.saw_step(episodes, adapted)
-            way.append(adapted)
-        if takes_joint:
-            _add(self._joint, {name: part.sum(0) for name, part in way[1].lesson.gradient.items()})
-        if takes_fisher and len(way) > 1:
-            gradient = way[1].lesson.gradient
-            _add(self._squares, {name: gradient[name].square().sum(0) for name in way[1].point})
-        return way
+            if adapted.step == 1 and takes_joint:
+                _add(self._joint, {n: part.sum(0) for n, part in adapted.lesson.gradient.items()})
+            if adapted.step == 1 and takes_fisher:
+                gradient = adapted.lesson.gradient
+                _add(self._squares, {name: gradient[name].square().sum(0) for name in adapted.point})
+            yield adapted
 
     def fast(self, episodes: Sequence[Episode]) -> Adapted:
-        """The end of the way, where nothing else of it is wanted."""
-        return self.way(episodes)[-1]
+        """The end of the way; what lies before it is let go as soon as it is passed."""
+        for adapted in self.way(episodes):  # noqa: B007 (the last one is what is wanted)
+            pass
+        return adapted
 
     def query(self, episodes: Sequence[Episode]) -> Windows:
         """The query sets of a block."""
@@ -89,7 +89,7 @@ class OuterGradient:
         first_order: with the gradients of adaptation held. shares: what the query losses after the last so
         many adaptation steps count, the last one's last; it is not 0.
         """
-        way, query = self.way(episodes, gradients=first_order), self.query(episodes)
+        way, query = list(self.way(episodes, gradients=first_order)), self.query(episodes)
         first_judged = len(way) - len(shares)
 
         def judged(adapted: Adapted) -> TaskWeights | None:
@@ -142,9 +142,8 @@ class OuterGradient:
         """Let the Fisher information take in the squared gradients of this step, scaled to a mean of 1."""
         if not self._squares:
             return
-        mean = sum(part.sum() for part in self._squares.values()) / sum(
-            part.numel() for part in self._squares.values()
-        )
+        squares = self._squares.values()
+        mean = sum(part.sum() for part in squares) / sum(part.numel() for part in squares)
         for name, part in self._squares.items():
             kept = self.learner.learned[FISHER + name]
             kept.lerp_(part / mean.clamp(min=_TINY), 1 - _FISHER_DECAY)
