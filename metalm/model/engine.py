@@ -103,10 +103,11 @@ class Engine(Protocol):
         ...
 
     def hessian_product(
-        self, weights: TaskWeights, windows: Windows, direction: TaskWeights
+        self, weights: TaskWeights, windows: Windows, direction: TaskWeights, *, gradient: bool = True
     ) -> tuple[TaskWeights, TaskWeights]:
         """(gradient, Hessian of each task's objective times its `direction`), both by all names.
 
-        direction: by name; a name that it lacks has direction 0. Exact: no differences are taken.
+        direction: by name; a name that it lacks has direction 0. gradient: False where it is not wanted, and
+        empty then. Exact: no differences are taken.
         """
         ...

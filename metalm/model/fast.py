@@ -42,6 +42,38 @@ class Part:
         return None if x is None else x[self.begin : self.end, self.first : self.last]
 
 
+class Sums:
+    """Derivatives by `names` of all tasks, put together from those of parts."""
+
+    def __init__(self, weights: TaskWeights, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._is_whole = len(next(iter(weights.values()))) == 1
+        tasks = {} if self._is_whole else {name: weights[name] for name in names}
+        self._whole = {
+            name: torch.empty_like(w, memory_format=torch.contiguous_format) for name, w in tasks.items()
+        }
+
+    def put(self, part: Part, found: TaskWeights) -> TaskWeights | None:
+        """Put a part's derivatives in their place, on its own thread; what must be added later comes back."""
+        if self._is_whole or part.first > 0:
+            return found
+        for name in self._names:
+            self._whole[name][part.begin : part.end] = found[name]
+        return None
+
+    def total(self, rests: list[tuple[Part, TaskWeights | None]]) -> TaskWeights:
+        """All of it, by name; rests: what `put` gave back."""
+        for part, rest in rests:
+            if rest is None:
+                continue
+            if not self._whole:
+                self._whole = rest
+                continue
+            for name in self._names:
+                self._whole[name][part.begin : part.end] += rest[name]
+        return {name: self._whole[name] for name in self._names}
+
+
 class FastEngine:
     """An `Engine` whose derivatives are those of `passes`. It leaves dropout to the reference engine.
 
@@ -80,26 +112,26 @@ class FastEngine:
         names = tuple(weights) if names is None else tuple(names)
         if self._needs_dropout(windows):
             return self._reference.gradient(weights, windows, names)
-        shares_T = _shares(windows, weights)
+        shares_T, found = _shares(windows, weights), Sums(weights, names)
 
         def work(part: Part) -> tuple[Tensor, Tensor, TaskWeights]:
             forward = self._forward(weights, windows, part, keep=True)
             log_p, nats = _nats(forward, windows, part)
             dlogits = _dlogits(log_p.exp_(), windows, part, shares_T)
-            return nats, forward.hidden_TLBH(), forward.backward(dlogits, names)
+            return nats, forward.hidden_TLBH(), found.put(part, forward.backward(dlogits, names))
 
         results = self._run(work, weights, windows)
-        gradient = _together([(part, result[2]) for part, result in results])
-        return _losses(windows, results), {name: gradient[name] for name in names}
+        return _losses(windows, results), found.total([(part, result[2]) for part, result in results])
 
     @torch.no_grad()
     def hessian_product(
-        self, weights: TaskWeights, windows: Windows, direction: TaskWeights
+        self, weights: TaskWeights, windows: Windows, direction: TaskWeights, *, gradient: bool = True
     ) -> tuple[TaskWeights, TaskWeights]:
         """See `Engine.hessian_product`. Pearlmutter 1994: the tangent of the gradient, in one more pass."""
         if self._needs_dropout(windows):
-            return self._reference.hessian_product(weights, windows, direction)
-        shares_T = _shares(windows, weights)
+            return self._reference.hessian_product(weights, windows, direction, gradient=gradient)
+        shares_T, names = _shares(windows, weights), tuple(weights) if gradient else ()
+        gradients, products = Sums(weights, names), Sums(weights, tuple(weights))
 
         def work(part: Part) -> tuple[TaskWeights, TaskWeights]:
             forward = self._forward(weights, windows, part, keep=True)
@@ -110,12 +142,12 @@ class FastEngine:
             weighted = p * (logits_dot - (p * logits_dot).sum(-1, keepdim=True))
             dlogits_dot = weighted * _weights_of(windows, part, shares_T)
             dlogits = _dlogits(p, windows, part, shares_T)
-            return tangents.backward(dlogits, dlogits_dot)
+            found, product = tangents.backward(dlogits, dlogits_dot, names)
+            return gradients.put(part, found), products.put(part, product)
 
         results = self._run(work, weights, windows)
-        both = (_together([(part, r[i]) for part, r in results]) for i in (0, 1))
-        gradient, product = ({name: x[name] for name in weights} for x in both)
-        return gradient, product
+        both = ([(part, result[i]) for part, result in results] for i in (0, 1))
+        return tuple(sums.total(rest) for sums, rest in zip((gradients, products), both, strict=True))
 
     def _needs_dropout(self, windows: Windows) -> bool:
         return self._drops and windows.dropout_seed is not None
@@ -212,17 +244,3 @@ def _losses(windows: Windows, results: list[tuple[Part, tuple]]) -> Losses:
         part.of(nats).copy_(result[0])
         hidden_TLBH[part.begin : part.end, :, part.first : part.last] = result[1]
     return Losses(nats, hidden_TLBH)
-
-
-def _together(results: list[tuple[Part, TaskWeights]]) -> TaskWeights:
-    """Parts of different tasks one after another, parts of one task added."""
-    by_task: dict[int, TaskWeights] = {}
-    for part, gradient in results:
-        if part.begin in by_task:
-            for name, total in by_task[part.begin].items():
-                total.add_(gradient[name])
-        else:
-            by_task[part.begin] = gradient
-    if len(by_task) == 1:
-        return next(iter(by_task.values()))
-    return {name: torch.cat([g[name] for g in by_task.values()]) for name in results[0][1]}

@@ -51,9 +51,10 @@ class ReferenceEngine:
         return _stacked([losses for losses, _ in found]), side_by_side([gradient for _, gradient in found])
 
     def hessian_product(
-        self, weights: TaskWeights, windows: Windows, direction: TaskWeights
+        self, weights: TaskWeights, windows: Windows, direction: TaskWeights, *, gradient: bool = True
     ) -> tuple[TaskWeights, TaskWeights]:
         """See `Engine.hessian_product`: the gradient of <gradient, direction>."""
+        is_wanted = gradient
 
         def one(task: int) -> tuple[Weights, Weights]:
             leaves = _leaves(of_task(weights, task), weights)
@@ -66,7 +67,7 @@ class ReferenceEngine:
         with _double_backward(windows.tokens_TBS.device):
             found = _of_each_task(one, num_tasks(weights))
         gradients, products = zip(*found, strict=True)
-        return side_by_side(gradients), side_by_side(products)
+        return side_by_side(gradients) if is_wanted else {}, side_by_side(products)
 
     def _losses(self, weights: Weights, windows: Windows, task: int) -> tuple[Tensor, Tensor]:
         """(nats_BS, hidden_LBH) of one task, 0 where a prediction does not count."""

@@ -9,6 +9,8 @@ Shapes: see `passes`. `_dot` marks a tangent, the derivative along the direction
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -82,44 +84,52 @@ class Tangents:
         logits_dot = _product_dot(top, self._layers[-1].outputs, self._forward.head, *by_head)
         return 0.0 if logits_dot is None else logits_dot
 
-    def backward(self, dlogits: Tensor, dlogits_dot: Tensor) -> tuple[TaskWeights, TaskWeights]:
-        """(gradient, its tangent) by all weights, from the derivatives by the logits and their tangent."""
+    def backward(
+        self, dlogits: Tensor, dlogits_dot: Tensor, names: Collection[str]
+    ) -> tuple[TaskWeights, TaskWeights]:
+        """(gradient, its tangent), from the derivatives by the logits and their tangent.
+
+        names: the weights that the gradient is wanted by; its tangent is by all.
+        """
         forward, dot = self._forward, self._dot
-        head, top, names = forward.head_name, forward.layers[-1].output_TNH, tuple(forward.weights)
+        head, top = forward.head_name, forward.layers[-1].output_TNH
         gradient = head_gradient(dlogits, top, head, names)
-        product = head_gradient(dlogits_dot, top, head, names)
+        product = head_gradient(dlogits_dot, top, head, tuple(forward.weights))
         if self._layers[-1].outputs is not None:
-            product[head] += dlogits.mT @ self._layers[-1].outputs
+            product[head].baddbmm_(dlogits.mT, self._layers[-1].outputs)
         above, above_dot = dlogits @ forward.head, dlogits_dot @ forward.head
         if head in dot:
-            above_dot += dlogits @ dot[head]
+            above_dot.baddbmm_(dlogits, dot[head])
         for number in reversed(range(len(self._layers))):
-            above, above_dot = self._through(number, (above, above_dot), gradient, product)
-        add(gradient, EMBEDDING, forward.by_table(above))
+            found, moved, (above, above_dot) = self._through(number, (above, above_dot), names)
+            gradient |= found
+            product |= moved
+        if EMBEDDING in names:
+            add(gradient, EMBEDDING, forward.by_table(above))
         add(product, EMBEDDING, forward.by_table(above_dot))
         return gradient, product
 
     def _through(
-        self, number: int, above: tuple[Tensor, Tensor], gradient: TaskWeights, product: TaskWeights
-    ) -> tuple[Tensor, Tensor]:
-        """Take one layer, add its weights' part, and give what reaches the layer below."""
-        forward, names = self._forward, tuple(self._forward.weights)
+        self, number: int, above: tuple[Tensor, Tensor], names: Collection[str]
+    ) -> tuple[TaskWeights, TaskWeights, tuple[Tensor, Tensor]]:
+        """One layer's gradient and its tangent, and what reaches the layer below."""
+        forward = self._forward
         layer, tangent = forward.layers[number], self._layers[number]
         w_ih, w_hh, _, _ = names_of(number)
         steps = tuple(forward.by_steps(part) for part in above)
         w_hh_dot = _or_zero(self._dot, w_hh, forward.weights)
         d, d_dot = tangent.backward(layer, forward.weights[w_hh], w_hh_dot, steps)
         by_input, by_input_dot = (forward.by_input(number, part) for part in (d, d_dot))
-        gradient |= layer_gradient(number, names, d, by_input, layer)
-        product |= layer_gradient(number, names, d_dot, by_input_dot, layer)
+        gradient = layer_gradient(number, names, d, by_input, layer)
+        product = layer_gradient(number, tuple(forward.weights), d_dot, by_input_dot, layer)
         if tangent.states is not None:
-            product[w_hh] += recurrent_part(d).mT @ tangent.states[:, :-1].flatten(1, 2)
+            product[w_hh].baddbmm_(recurrent_part(d).mT, tangent.states[:, :-1].flatten(1, 2))
         if tangent.below is not None:
-            product[w_ih] += by_input.mT @ tangent.below
+            product[w_ih].baddbmm_(by_input.mT, tangent.below)
         below, below_dot = by_input @ forward.weights[w_ih], by_input_dot @ forward.weights[w_ih]
         if w_ih in self._dot:
-            below_dot += by_input @ self._dot[w_ih]
-        return below, below_dot
+            below_dot.baddbmm_(by_input, self._dot[w_ih])
+        return gradient, product, (below, below_dot)
 
 
 def _or_zero(dot: TaskWeights, name: str, weights: TaskWeights) -> Tensor:

@@ -102,6 +102,16 @@ def test_gradient_by_some_names_is_part_of_the_whole(case):
         assert torch.allclose(value, whole[name], rtol=1e-12, atol=1e-14)
 
 
+def test_hessian_product_comes_without_the_gradient_too(model):
+    weights = shared(slow_weights(model), 2)
+    windows = Windows(torch.randint(0, 7, (2, 3, 9), generator=torch.Generator().manual_seed(0)))
+    for engine in (FastEngine(model), ReferenceEngine(model)):
+        gradient, product = engine.hessian_product(weights, windows, weights, gradient=False)
+        assert gradient == {}
+        whole = engine.hessian_product(weights, windows, weights)[1]
+        assert all(product[name].equal(whole[name]) for name in whole)
+
+
 class Gradient(torch.autograd.Function):
     """The engine's gradient as a function of the weights; its own derivative is the Hessian product."""
 
