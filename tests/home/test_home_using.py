@@ -154,3 +154,15 @@ def test_scores_of_a_run_under_way_belong_to_the_step_of_the_weights_that_made_t
     home.store.runs.set_best(run.id, before + 100, 0.1)
     assert home.load(run.id).checkpoint_step == before
     assert {row.checkpoint_step for row in home.evaluate([run.id], support=(0,))} == {before}
+
+
+@pytest.mark.parametrize("baselines", [False, True])
+def test_the_share_of_an_evaluation_that_is_done_rises_to_one(home, run, baselines):
+    for _ in range(2):  # the second time every row is there already
+        shares = []
+        options = {"support": (0, 512), "steps": 1, "baselines": baselines, "on_progress": shares.append}
+        rows = list(home.evaluate([run.id, run.name], **options))
+
+        assert len(shares) == len(rows)
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < shares[-1] == pytest.approx(1.0)
