@@ -177,7 +177,7 @@ def _head() -> InnerLoop:
 
 @dataclass(frozen=True, kw_only=True)
 class Anil(Episodic):
-    """MAML whose adaptation moves the head only (or head and embedding): fast, and hard to overfit."""
+    """MAML whose adaptation moves the head only (or head and embedding): light, and hard to overfit."""
 
     name: ClassVar[str] = "anil"
     section = "anil"
@@ -271,8 +271,9 @@ class Imaml(Episodic):
     name: ClassVar[str] = "imaml"
     section = "imaml"
     cg_steps: int = setting(
-        3,
-        "steps of conjugate gradients (0: first order); each costs a Hessian product on the support set",
+        1,
+        "steps of conjugate gradients (0: first order); each, and one more in all, costs a Hessian product on "
+        "the whole support set",
         at_least=0,
         at_most=100,
     )

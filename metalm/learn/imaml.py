@@ -45,7 +45,7 @@ def _hessian(learner: Learner, episodes: Sequence[Episode], fast: Adapted, watch
 
     def product(way: TaskWeights) -> TaskWeights:
         watch.saw_hessian_product(windows)
-        return learner.engine.hessian_product(fast.weights, windows, way)[1]
+        return learner.engine.hessian_product(fast.weights, windows, way, gradient=False)[1]
 
     return product
 

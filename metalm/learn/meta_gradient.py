@@ -24,7 +24,7 @@ from torch import Tensor
 
 from metalm.learn.inner import Adapted
 from metalm.learn.moves import share_left
-from metalm.learn.rules import RATE, Rule
+from metalm.learn.rules import FISHER, RATE, Rule
 from metalm.learn.spaces import added, space_of
 from metalm.model.engine import Engine, Windows
 from metalm.model.fast_weights import Weights
@@ -77,6 +77,8 @@ class _Back:
     ) -> None:
         self._engine, self._rule, self._on_product = engine, rule, on_product
         self._space = space_of(rule, way[0].weights)
+        # By rates and by the map of contexts; who learns neither saves a product.
+        self._wants_gradient = any(not name.startswith(FISHER) for name in rule.learned)
         self._v: TaskWeights = {}
         self._found = MetaGradient()
 
@@ -94,7 +96,7 @@ class _Back:
             way = {name: self._stepped(name, part, lesson.factors_T, before.step) for name, part in u.items()}
             self._on_product(lesson.windows)
             gradient, product = self._engine.hessian_product(
-                before.weights, lesson.windows, self._space.pushed(way)
+                before.weights, lesson.windows, self._space.pushed(way), gradient=self._wants_gradient
             )
             self._add_rates(u, gradient, lesson.factors_T, before.step)
             added(u, self._space.pulled(product), -1.0)

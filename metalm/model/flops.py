@@ -10,8 +10,8 @@ from metalm.model.gru import GRULM
 
 # A backward pass has two products for each of the forward pass: one by the weight, one by its input.
 GRADIENT = 3
-# A Hessian product has the gradient's three and their derivatives along the direction: each product there has two
-# factors that change, so twice as many.
+# A Hessian product has the gradient's three and their derivatives along the direction: each product there has
+# two factors that change, so twice as many. (Where the gradient is not wanted one of the nine is saved.)
 HESSIAN_PRODUCT = 9
 # The same as gradients: in this unit compute is compared between runs.
 GRADIENTS_PER_HESSIAN_PRODUCT = HESSIAN_PRODUCT // GRADIENT
