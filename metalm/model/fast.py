@@ -99,8 +99,10 @@ class FastEngine:
 
         def work(part: Part) -> tuple[Tensor, Tensor]:
             forward = self._forward(weights, windows, part, keep=False)
-            log_p, nats = _nats(forward, windows, part)
-            return nats, forward.hidden_TLBH()
+            mask = part.of(windows.mask_TBS)
+            if mask is not None and not mask.any():  # a support set that is only read
+                return mask.to(forward.head.dtype), forward.hidden_TLBH()
+            return _nats(forward, windows, part)[1], forward.hidden_TLBH()
 
         return _losses(windows, self._run(work, weights, windows))
 
@@ -208,7 +210,7 @@ def _nats(forward: Pass, windows: Windows, part: Part) -> tuple[Tensor, Tensor]:
     tasks, texts, steps = forward.shape
     nats = -log_p_TNV.gather(-1, _targets(windows, part)).view(tasks, steps, texts).transpose(1, 2)
     mask = part.of(windows.mask_TBS)
-    return log_p_TNV, nats if mask is None else nats * mask
+    return log_p_TNV, nats if mask is None else torch.where(mask, nats, 0)
 
 
 def _targets(windows: Windows, part: Part) -> Tensor:
