@@ -272,8 +272,8 @@ class Imaml(Episodic):
     section = "imaml"
     cg_steps: int = setting(
         1,
-        "steps of conjugate gradients (0: first order); each, and one more in all, costs a Hessian product on "
-        "the whole support set",
+        "steps of conjugate gradients (0: first order); each, and one more in all, costs a Hessian product "
+        "on the whole support set",
         at_least=0,
         at_most=100,
     )

@@ -90,5 +90,5 @@ def _dot_T(left: TaskWeights, right: TaskWeights) -> Tensor:  # noqa: N802 (the 
     return torch.stack([(left[name] * right[name]).flatten(1).sum(1) for name in left]).sum(0)
 
 
-def _moved(point: TaskWeights, share_T: Tensor, way: TaskWeights) -> TaskWeights:  # noqa: N803
+def _moved(point: TaskWeights, share_T: Tensor, way: TaskWeights) -> TaskWeights:
     return {name: torch.addcmul(part, per_task(share_T, part), way[name]) for name, part in point.items()}

@@ -106,18 +106,19 @@ class _Back:
 
     def _stepped(self, name: str, u: Tensor, factors_T: Tensor, step: int) -> Tensor:
         """r c u"""
-        return u * per_task(factors_T, u) * self._rule.rate(name, step)
+        rate = self._rule.rate(name, step)
+        if isinstance(rate, Tensor):
+            return (u * rate).mul_(per_task(factors_T, u))
+        return u * per_task(rate * factors_T, u)
 
     def _add_rates(self, u: TaskWeights, gradient: TaskWeights | None, factors_T: Tensor, step: int) -> None:
         for name, part in u.items():
             factors = self._rule.learned.get(RATE + name)
             if factors is not None:
                 row = min(step, len(factors) - 1)
-                slope = (
-                    (part * gradient[name] * per_task(factors_T, part)).sum(0).sum_to_size(factors[row].shape)
-                )
+                slope = torch.tensordot(factors_T, part * gradient[name], dims=1)
                 rates = self._found.rates.setdefault(RATE + name, torch.zeros_like(factors))
-                rates[row].sub_(slope, alpha=self._rule.inner.lr)
+                rates[row].sub_(slope.sum_to_size(factors[row].shape), alpha=self._rule.inner.lr)
 
     def found(self) -> MetaGradient:
         """All of it, at the start of the way."""

@@ -124,9 +124,9 @@ def space_of(rule: Rule, slow: TaskWeights) -> Space:
 
 
 def added(total: TaskWeights, part: Mapping[str, Tensor], sign: float = 1.0) -> None:
-    """Add `part` to `total`, in place where the name is there."""
+    """Add `part` to `total`: in place where the name is there, else the very tensor may become the total."""
     for name, value in part.items():
         if name in total:
             total[name].add_(value, alpha=sign)
         else:
-            total[name] = value * sign
+            total[name] = value if sign == 1 else value * sign

@@ -1,7 +1,7 @@
 """What the network costs, in floating-point operations: estimated from its shapes, products only.
 
-A product with a weight is two operations a number of the weight; looking up an embedding is none, and what is done
-element by element is left out (a few percent).
+A product with a weight is two operations a number of the weight; looking up an embedding is none, and what is
+done element by element is left out (a few percent).
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ def forward_flops(model: GRULM) -> int:
 
 
 def flops(model: GRULM, *, scored: int = 0, gradients: int = 0, hessian_products: int = 0) -> int:
-    """Operations for so many tokens: predicted only, with a gradient, with a Hessian product (and gradient)."""
+    """Operations for so many tokens: only predicted, with a gradient, with a Hessian product (and it)."""
     passes = scored + GRADIENT * gradients + HESSIAN_PRODUCT * hessian_products
     return passes * forward_flops(model)
