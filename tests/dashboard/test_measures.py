@@ -1,10 +1,9 @@
-"""What is read of a training's measures, and that every algorithm has its line in the guide."""
+"""What is read of a training's measures: panels, adaptation steps, the newest rates."""
 
 import pandas as pd
 import pytest
 
-from metalm.config import ALGORITHMS
-from metalm.dashboard import algorithm_guide, measures
+from metalm.dashboard import measures
 from metalm.dashboard.measures import DIAGNOSTICS
 from metalm.store.metrics import Point
 from metalm.store.store import Store
@@ -75,11 +74,3 @@ def test_nothing_measured_gathers_to_an_empty_frame(metrics):
     points = measures.gather(metrics, RUNS, DIAGNOSTICS["Effective rank"], "flops")
     assert isinstance(points, pd.DataFrame)
     assert points.empty
-
-
-def test_every_algorithm_has_its_line_and_advice():
-    assert list(algorithm_guide.GUIDES) == list(ALGORITHMS)
-    for name in ALGORITHMS:
-        assert algorithm_guide.line(name).startswith(f"{name} · ")
-        assert len(algorithm_guide.line(name)) <= 110
-        assert "Take it " in algorithm_guide.advice(name)

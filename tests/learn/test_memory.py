@@ -31,6 +31,19 @@ def test_what_is_given_back_in_time_still_counts():
     assert 75 * MEGABYTE < memory.peak_bytes < 200 * MEGABYTE
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_the_peak_is_what_torch_took_there():
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    device = torch.device("cuda")
+    before = torch.ones(64 * MEGABYTE, dtype=torch.uint8, device=device)
+    with PeakMemory(device) as memory:
+        taken = torch.ones(96 * MEGABYTE, dtype=torch.uint8, device=device)
+        del taken
+    assert len(before) == 64 * MEGABYTE
+    assert memory.peak_bytes == 96 * MEGABYTE
+
+
 def test_what_goes_wrong_inside_goes_on_and_the_watch_ends():
     memory = PeakMemory(torch.device("cpu"))
     with pytest.raises(ZeroDivisionError), memory:
