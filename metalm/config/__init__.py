@@ -5,22 +5,19 @@ both made from the fields here, so a setting is added in this package and nowher
 `to_json` and `run_config`.
 
 settings    what every config dataclass is: help, types and ranges
-algorithms  the inner loop, the optimisers, and one class an algorithm
+descent     the inner loop and the optimisers
+algorithms  one class an algorithm
 run         the network, the data, the budget, and a run's config as a whole
 """
 
 from metalm.config.algorithms import (
     ALGORITHMS,
-    Adam,
-    AdamW,
-    Adapts,
     Algorithm,
     Anil,
     Cavia,
     Episodic,
     Fomaml,
     Imaml,
-    InnerLoop,
     Joint,
     Maml,
     MamlPlusPlus,
@@ -28,6 +25,7 @@ from metalm.config.algorithms import (
     Reptile,
     Sequential,
 )
+from metalm.config.descent import Adam, AdamW, Adapts, InnerLoop
 from metalm.config.run import (
     PRESETS,
     Budget,

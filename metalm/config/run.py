@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_type_hints
 
-from metalm.config.algorithms import ALGORITHMS, Algorithm, Episodic, Fomaml, InnerLoop
+from metalm.config.algorithms import ALGORITHMS, Algorithm, Episodic, Fomaml
+from metalm.config.descent import InnerLoop
 from metalm.config.settings import Settings, setting
 from metalm.errors import ConfigError
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -46,3 +47,10 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             return state, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise RunStateError(f"{path} must be a whole checkpoint: {error}") from error
+
+
+def under(
+    prefix: str, tensors: Mapping[str, Tensor], device: torch.device | None = None
+) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that beginning; on `device` (None: where they are)."""
+    return {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}

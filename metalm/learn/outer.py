@@ -7,7 +7,7 @@ drawn, and a checkpoint holds no generator's state.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from metalm.config import RunConfig, run_config
 from metalm.errors import ConfigError
 from metalm.learn.algorithms import RECIPES, starting_learned
-from metalm.learn.checkpoints import read_checkpoint, write_checkpoint
+from metalm.learn.checkpoints import read_checkpoint, under, write_checkpoint
 from metalm.learn.learner import LEARNED, Learner
 from metalm.learn.measures import measures, speed
 from metalm.learn.meta_batches import MetaBatches
@@ -65,9 +65,9 @@ class Training:
         self._start: Weights = {}
         self._best: dict[str, Tensor] | None = None  # under the names of `Learner.values`
         self._meta_batches = MetaBatches(config, train, tokenizer, tokens_dir, device, should_stop)
-        limits = config.validation.support_bytes, config.validation.query_bytes
-        self._validation = validation_tasks(validation, *limits)
-        self.state.owes_validation = config.validation.every > 0 and bool(self._validation)
+        asked = config.validation
+        self._validation = validation_tasks(validation, asked.support_bytes, asked.query_bytes)
+        self.state.owes_validation = asked.every > 0 and bool(self._validation)
 
     @classmethod
     def start(
@@ -121,21 +121,17 @@ class Training:
             if state[name] != value:
                 raise ConfigError(f"{name} of a run must be those of its checkpoint, got others")
         training._learner.restore(tensors)
-        training._start = _under(_START, tensors, device)
-        training._best = _under(_BEST, tensors, device) or None
+        training._start = under(_START, tensors, device)
+        training._best = under(_BEST, tensors, device) or None
         training.state = State(**state["state"])
         return training
 
     def save(self, folder: Path) -> None:
         """Leave in `folder` all that `resume` needs, in place of an older checkpoint; all or nothing."""
-        best = {f"{_BEST}{name}": tensor for name, tensor in (self._best or {}).items()}
-        start = {f"{_START}{name}": weight for name, weight in self._start.items()}
-        state = {
-            "config": self.config.to_json(),
-            "state": vars(self.state),
-            **self._data_names(),
-        }
-        write_checkpoint(folder, state, {**self._learner.tensors(), **best, **start})
+        beside = {_START: self._start, _BEST: self._best or {}}
+        tensors = {prefix + name: t for prefix, of in beside.items() for name, t in of.items()}
+        state = {"config": self.config.to_json(), "state": vars(self.state), **self._data_names()}
+        write_checkpoint(folder, state, {**self._learner.tensors(), **tensors})
 
     def extend(self, amount: float) -> None:
         """Make the budget `amount` in all, in its own unit; the optimiser goes on where it was.
@@ -167,7 +163,7 @@ class Training:
 
     @property
     def best_learned(self) -> Weights | None:
-        return None if self._best is None else _under(LEARNED, self._best)
+        return None if self._best is None else under(LEARNED, self._best)
 
     @property
     def progress(self) -> float:
@@ -220,12 +216,13 @@ class Training:
                 measured = Told()
             is_best = self._judge(measured.losses) if measured.losses else False
             told += measured
+        state = self.state
         return Report(
-            step=self.state.step,
-            tokens=self.state.tokens,
-            gradient_evaluations=self.state.gradient_evaluations,
-            flops=self.state.flops,
-            seconds=self.state.seconds,
+            step=state.step,
+            tokens=state.tokens,
+            gradient_evaluations=state.gradient_evaluations,
+            flops=state.flops,
+            seconds=state.seconds,
             losses=told.losses,
             scalars=told.scalars,
             measures=told.measures,
@@ -257,8 +254,3 @@ class Training:
             "meta-train tasks": self._meta_batches.task_ids,
             "meta-validation tasks": [task.task_id for task in self._validation],
         }
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor], device: torch.device | None = None) -> Weights:
-    """The tensors whose names begin so, without that beginning."""
-    return {n.removeprefix(prefix): t.to(device) for n, t in tensors.items() if n.startswith(prefix)}
