@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contest.works import LIBRARIES, Work
+from contest.works import LIBRARIES, OURS, Work
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,9 +52,14 @@ class Worker:
     def __init__(self, who: str, work: Work, terms: Terms) -> None:
         threads = str(terms.threads)
         paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])
+        environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        if (
+            who == OURS
+        ):  # as metalm's own entry points have it (`let_threads_sleep`); it would slow the others
+            environment["OMP_WAIT_POLICY"] = "passive"
         self._process = subprocess.Popen(
             [terms.peers_python if who in LIBRARIES else sys.executable, "-m", "contest.worker"],
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

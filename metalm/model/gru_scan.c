@@ -101,6 +101,7 @@ INLINE vec tanh_(vec x) {
 /* sum[r][v] += a[r][k] * w[k][v] over k: `rows` rows of a, `vectors` vectors of packed w. */
 INLINE void accumulate(const long rows, const long vectors, vec *sum, long depth, const REAL *a, long stride,
                        const REAL *w) {
+#pragma GCC unroll 4
     for (long k = 0; k < depth; k++, w += vectors * LANES) {
 #pragma GCC unroll 8
         for (long r = 0; r < rows; r++) {
