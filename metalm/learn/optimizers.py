@@ -16,7 +16,8 @@ def optimizer_of(
 ) -> torch.optim.Optimizer:
     """torch's own optimiser with that setting, fused: one pass over the weights instead of a dozen.
 
-    AdamW decays every weight alike, biases too. learned: moved too, but never decayed: a learned rate of 0 is no simpler than one of 1.
+    AdamW decays every weight alike, biases too. learned: moved too, but never decayed: a learned rate of 0
+    is no simpler than one of 1.
     """
     groups = [{"params": list(weights)}, {"params": list(learned), "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]

@@ -126,12 +126,15 @@ def names_of(layer: int) -> tuple[str, str, str, str]:
 def _distinct(table_TVE: Tensor, inputs_TBS: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
     """(tokens_U, rows_TUE, index_TSB): the distinct tokens' rows of the embedding, and who takes which.
 
-    Where there are more positions than tokens in the vocabulary, the whole table, and tokens_U is None.
+    A text of a kilobyte has some sixty different bytes. A GPU would wait for the count of them, so there it
+    is the whole table, and tokens_U is None, unless the vocabulary is larger than the text.
     """
     index_TSB = inputs_TBS.transpose(1, 2).contiguous()
-    if table_TVE.shape[1] <= index_TSB[0].numel():
+    if index_TSB.device.type != "cpu" and table_TVE.shape[1] <= index_TSB[0].numel():
         return None, table_TVE, index_TSB
     tokens_U, index_TSB = torch.unique(index_TSB, return_inverse=True)
+    if is_shared(table_TVE):
+        return tokens_U, table_TVE[0, tokens_U].expand(len(table_TVE), -1, -1), index_TSB
     return tokens_U, table_TVE.index_select(1, tokens_U), index_TSB
 
 
