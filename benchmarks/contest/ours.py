@@ -13,7 +13,7 @@ from torch import Tensor
 from contest import plain
 from contest.plain import Once, Result
 from contest.works import Work
-from metalm.config import AdamW, Fomaml, InnerLoop, Joint, Maml, ModelConfig
+from metalm.config import AdamW, Fomaml, InnerLoop, Joint, Maml, ModelConfig, Reptile
 from metalm.evaluate.live import adapt_live
 from metalm.evaluate.sampling import sample_streams
 from metalm.learn.algorithms import RECIPES
@@ -55,7 +55,8 @@ class Unmoved(Learner):
 def meta_step(work: Work) -> Once:
     """All of the algorithm's outer step but the optimiser's part."""
     algorithm = (Maml if work.second_order else Fomaml)(inner=inner_loop(work, clip=0.0))
-    learner, tokenizer = Unmoved(model_of(work), algorithm), ByteTokenizer()
+    # Reptile has no optimiser: nobody's is part of the work, and torch's takes 80 MB to load.
+    learner, tokenizer = Unmoved(model_of(work), Reptile()), ByteTokenizer()
     episodes = [
         Episode(f"task {task}", f"task {task}", SupportSet(windows[:-1].flatten(0, 1)), windows[-1])
         for task, windows in enumerate(plain.windows(work))

@@ -33,6 +33,6 @@ def learned(model: GRULM, config: Cavia, generator: torch.Generator) -> Weights:
 def meta_step(learner: Learner, episodes: Sequence[Episode], config: Cavia, watch: Watch) -> None:
     """One optimiser step of weights and map along the mean gradient through the adaptation of the context."""
     outer = OuterGradient(learner, config, watch)
-    for block in blocks(episodes):
+    for block in blocks(episodes, learner.engine.tasks_at_once):
         outer.add_through(block, first_order=config.first_order)
     outer.descend()

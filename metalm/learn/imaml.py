@@ -29,7 +29,7 @@ Product = Callable[[TaskWeights], TaskWeights]
 def meta_step(learner: Learner, episodes: Sequence[Episode], config: Imaml, watch: Watch) -> None:
     """One optimiser step along the mean over tasks of the implicit gradient."""
     outer = OuterGradient(learner, config, watch)
-    for block in blocks(episodes):
+    for block in blocks(episodes, learner.engine.tasks_at_once):
         fast = outer.fast(block)
         gradient = outer.query_gradient(block, fast, outer.query(block))
         if config.cg_steps and config.inner.steps:

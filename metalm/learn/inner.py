@@ -22,16 +22,19 @@ from metalm.model.engine import Engine, Losses, Windows, side_by_side
 from metalm.model.task_weights import TaskWeights, norms_T
 from metalm.text.tokenizers import Tokenizer
 
-# Tasks that are computed side by side: memory grows with this number, not with that of all tasks.
+# Tasks that are judged side by side: of the state's products, eight texts at once cost little more than one.
 TASKS_AT_ONCE = 8
 
 Item = TypeVar("Item")
 
 
-def blocks(tasks: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The tasks in order, as many at a time as are computed side by side."""
-    for begin in range(0, len(tasks), TASKS_AT_ONCE):
-        yield tasks[begin : begin + TASKS_AT_ONCE]
+def blocks(tasks: Sequence[Item], size: int = TASKS_AT_ONCE) -> Iterator[Sequence[Item]]:
+    """The tasks in order, `size` at a time: memory grows with it, not with how many tasks there are.
+
+    Training takes its engine's `tasks_at_once`.
+    """
+    for begin in range(0, len(tasks), size):
+        yield tasks[begin : begin + size]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: MamlPlusPlu
     outer = OuterGradient(learner, config, watch)
     shares = loss_shares(config.inner.steps, learner.progress, config.msl)
     first_order = learner.progress < config.first_order_share
-    for block in blocks(episodes):
+    for block in blocks(episodes, learner.engine.tasks_at_once):
         outer.add_through(block, first_order=first_order, shares=shares)
     outer.descend()
 

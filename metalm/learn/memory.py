@@ -13,10 +13,10 @@ import psutil
 import torch
 
 from metalm.config import Anil, Cavia, Episodic, Imaml, Maml, MamlPlusPlus, MetaSgd, RunConfig, Sequential
+from metalm.model.fast import TASKS_AT_ONCE
 
 _LOOK_SECONDS = 0.005
 _NUMBER = 4  # bytes of a float32
-_TASKS_AT_ONCE = 8  # more tasks are handled in blocks of so many
 _WALKED_BACK = (Maml, Anil, MetaSgd, MamlPlusPlus, Cavia)  # their gradient goes through every step
 
 
@@ -82,7 +82,7 @@ def memory_parts(config: RunConfig, vocab_size: int, num_weights: int) -> dict[s
         "optimiser": 2 * weights * hasattr(algorithm, "optimizer"),
     }
     if isinstance(algorithm, Episodic):
-        inner, tasks = algorithm.inner, min(config.drawing.meta_batch, _TASKS_AT_ONCE)
+        inner, tasks = algorithm.inner, min(config.drawing.meta_batch, TASKS_AT_ONCE)
         adapting = _num_adapting(config, vocab_size, num_weights) * _NUMBER
         parts["fast weights"] = tasks * _weight_sets(algorithm) * adapting
         tokens = tasks * inner.batch * inner.window

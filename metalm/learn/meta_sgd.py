@@ -32,6 +32,6 @@ def learned(model: GRULM, config: MetaSgd, _generator: torch.Generator) -> Weigh
 def meta_step(learner: Learner, episodes: Sequence[Episode], config: MetaSgd, watch: Watch) -> None:
     """One optimiser step of weights and rates along the mean gradient through the adaptation."""
     outer = OuterGradient(learner, config, watch)
-    for block in blocks(episodes):
+    for block in blocks(episodes, learner.engine.tasks_at_once):
         outer.add_through(block, first_order=config.first_order)
     outer.descend()

@@ -16,8 +16,8 @@ _COLD = 1e-9  # below this temperature the likeliest token is taken: the logits 
 def drawn(logits_BV: Tensor, temperature: float, chances_B: Tensor) -> Tensor:
     """A token of each stream, (B,): the first at which the summed probabilities exceed its chance of the sum.
 
-    logits_BV: on the CPU. chances_B: float64, in [0, 1). It is V, which is no token, where logits are not finite
-    (but for -inf, the logit of what is never drawn).
+    logits_BV: on the CPU. chances_B: float64, in [0, 1). It is V, which is no token, where logits are
+    not finite (but for -inf, the logit of what is never drawn).
     """
     if temperature < _COLD:
         highest_B, tokens_B = logits_BV.max(-1)

@@ -89,8 +89,11 @@ class Engine(Protocol):
 
     The objective of a task is the mean nats of its predictions that count; gradients and Hessians are its.
     Tied weights stand once, as in `slow_weights`. names: the weights that are differentiated by, all by
-    default.
+    default. Every tensor that comes back is the caller's, to be written over. tasks_at_once: as many tasks
+    of a training as keep it busy in one call; more would only take memory.
     """
+
+    tasks_at_once: int
 
     def losses(self, weights: TaskWeights, windows: Windows) -> Losses:
         """The losses only."""

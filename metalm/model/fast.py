@@ -25,6 +25,9 @@ from metalm.model.threads import pool
 
 # Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.
 _CACHE_BYTES = 8 << 20
+# A core that has done its task takes the next one: with a few for each, none waits long for the last.
+TASKS_AT_ONCE = 4
+_TASKS_ON_A_GPU = 64
 _Result = TypeVar("_Result")
 
 
@@ -86,6 +89,8 @@ class FastEngine:
         self._drops = model.config.dropout > 0
         self._reference = ReferenceEngine(model)
         self._threads = threads or torch.get_num_threads()
+        on_gpu = next(model.parameters()).device.type != "cpu"
+        self.tasks_at_once = _TASKS_ON_A_GPU if on_gpu else max(TASKS_AT_ONCE, self._threads)
 
     @torch.no_grad()
     def losses(self, weights: TaskWeights, windows: Windows) -> Losses:

@@ -24,6 +24,8 @@ from metalm.model.task_weights import TaskWeights, num_tasks, of_task, side_by_s
 class ReferenceEngine:
     """An `Engine` by automatic differentiation. The model's own weights are not used; for one thread."""
 
+    tasks_at_once = 4
+
     def __init__(self, model: GRULM) -> None:
         self.model = model
 

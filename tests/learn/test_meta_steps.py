@@ -11,11 +11,11 @@ from torch import nn, optim
 from metalm.config import ALGORITHMS, Adam, Fomaml, InnerLoop, Joint, Reptile, RunConfig, Sequential
 from metalm.learn import fomaml, joint, reptile, sequential
 from metalm.learn.algorithms import RECIPES, starting_learned
-from metalm.learn.inner import TASKS_AT_ONCE
 from metalm.learn.learner import Learner
 from metalm.learn.stopping import Stopped, never
 from metalm.learn.watch import Watch
 from metalm.learn.windows import TaskTokens, draw_batch, draw_episode, draw_streams
+from metalm.model.fast import TASKS_AT_ONCE
 
 INNER = InnerLoop(steps=3, lr=0.7, batch=2, window=8, clip=0.5)
 
