@@ -250,7 +250,8 @@ INLINE void add_row(REAL *dh, const REAL *dout, long H) {
     for (long unit = 0; unit < H; unit += LANES) *(vec *)(dh + unit) += load(dout + unit, H - unit);
 }
 
-/* dout (S, R, H): derivatives by hs[1:] from above. Writes d (S, R, 4H). */
+/* dout (S, R, H): derivatives by hs[1:] from above. Writes d (S, R, 4H), which may be the memory of the gates: every
+   number of theirs is read before the one in its place is written. */
 int gru_backward(long S, long R, long H, const REAL *w, const REAL *hs, const REAL *gates, const REAL *dout, REAL *d) {
     const long padded = blocks(H, PAIR * LANES) * PAIR * LANES;
     REAL *packed = scratch(padded * GATES * H), *dh = scratch(R * padded);
@@ -344,7 +345,8 @@ INLINE void gate_derivative_tangents(REAL *dh, REAL *e, const REAL *g, const REA
     }
 }
 
-/* gru_backward and its tangent in one pass: the first is needed at every step of the second. */
+/* gru_backward and its tangent in one pass: the first is needed at every step of the second. Here, too, d may be gates
+   and d_dot gates_dot. */
 int gru_backward_tangent(long S, long R, long H, const REAL *w, const REAL *w_dot, const REAL *hs, const REAL *gates,
                          const REAL *hs_dot, const REAL *gates_dot, const REAL *dout, const REAL *dout_dot, REAL *d,
                          REAL *d_dot) {

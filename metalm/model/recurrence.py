@@ -98,9 +98,9 @@ class Step:
 
 
 def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor:
-    """d_TSR4H, from the objective's derivatives by hs[:, 1:] that come from above."""
+    """d_TSR4H, in the memory of the gates, from the objective's derivatives by hs[:, 1:] from above."""
     tasks, steps, texts, hidden = above_TSRH.shape
-    d = gates.new_empty(gates.shape)
+    d = gates
     library = _library(d)
     if library is not None:
         for t in range(tasks):
@@ -113,8 +113,9 @@ def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor
         r, z, n, a_n = gates[:, s].chunk(4, -1)
         dn = dh * (1 - z) * (1 - n * n)
         dz = dh * (hs[:, s] - n) * z * (1 - z)
+        dh = dh * z  # before the gates are written over
         torch.cat([dn * a_n * r * (1 - r), dz, dn * r, dn], -1, out=d[:, s])
-        dh = torch.baddbmm(dh * z, d[:, s, :, : 3 * hidden], w)
+        dh = torch.baddbmm(dh, d[:, s, :, : 3 * hidden], w)
     return d
 
 
@@ -153,9 +154,12 @@ def backward_tangent(
     gates: tuple[Tensor, Tensor],
     above: tuple[Tensor, Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """(d, d_dot) of `backward`; each pair is a quantity and its tangent: (hs, hs_dot) and so on."""
+    """(d, d_dot) of `backward`, in the memory of the gates and of their tangent.
+
+    Each pair is a quantity and its tangent: (hs, hs_dot) and so on.
+    """
     tasks, steps, texts, hidden = above[0].shape
-    d, d_dot = torch.empty_like(gates[0]), torch.empty_like(gates[0])
+    d, d_dot = gates
     library = _library(d)
     if library is not None:
         for t in range(tasks):
@@ -176,11 +180,13 @@ def backward_tangent(
         dz_dot = (dh_dot * (h - n) + dh * (h_dot - n_dot)) * z * (1 - z) + dh * (h - n) * z_dot * (1 - 2 * z)
         dr = dn * a_n * r * (1 - r)
         dr_dot = (dn_dot * a_n + dn * a_n_dot) * r * (1 - r) + dn * a_n * r_dot * (1 - 2 * r)
-        torch.cat([dr, dz, dn * r, dn], -1, out=d[:, s])
-        torch.cat([dr_dot, dz_dot, dn_dot * r + dn * r_dot, dn_dot], -1, out=d_dot[:, s])
+        parts, parts_dot = [dr, dz, dn * r, dn], [dr_dot, dz_dot, dn_dot * r + dn * r_dot, dn_dot]
+        dh, dh_dot = dh * z, dh_dot * z + dh * z_dot  # before the gates are written over
+        torch.cat(parts, -1, out=d[:, s])
+        torch.cat(parts_dot, -1, out=d_dot[:, s])
         by_a, by_a_dot = d[:, s, :, : 3 * hidden], d_dot[:, s, :, : 3 * hidden]
-        dh_dot = torch.baddbmm(torch.baddbmm(dh_dot * z + dh * z_dot, by_a_dot, w), by_a, w_dot)
-        dh = torch.baddbmm(dh * z, by_a, w)
+        dh_dot = torch.baddbmm(torch.baddbmm(dh_dot, by_a_dot, w), by_a, w_dot)
+        dh = torch.baddbmm(dh, by_a, w)
     return d, d_dot
 
 

@@ -58,7 +58,8 @@ class LayerTangent:
     ) -> tuple[Tensor, Tensor]:
         """(d, d_dot), see `recurrence.backward_tangent`."""
         if self.states is None:  # at gates that do not move, the backward pass is linear
-            return tuple(recurrence.backward(w, layer.hs, layer.gates, part) for part in above)
+            gates = layer.gates.clone(), layer.gates
+            return tuple(recurrence.backward(w, layer.hs, *pair) for pair in zip(gates, above, strict=True))
         pairs = (layer.hs, self.states), (layer.gates, self.gates)
         return recurrence.backward_tangent(w, w_dot, *pairs, above)
 

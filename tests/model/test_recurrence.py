@@ -52,9 +52,9 @@ def test_compiled_functions_equal_those_in_torch(dtype, tolerance, sizes, seed):
 
     def everything(call):
         hs, gates = call(recurrence.forward, inputs, steps, w, bias, first, keep=True)
-        d = call(recurrence.backward, w, hs, gates, above)
+        d = call(recurrence.backward, w, hs, gates.clone(), above)
         hs_dot, gates_dot = call(recurrence.tangent, inputs_dot, w, w_dot, bias_dot, hs, gates)
-        pairs = (hs, hs_dot), (gates, gates_dot), (above, above_dot)
+        pairs = (hs, hs_dot), (gates.clone(), gates_dot.clone()), (above, above_dot)
         both = call(recurrence.backward_tangent, w, w_dot, *pairs)
         rows_d = call(recurrence.row_derivatives, d, inputs.index_TSR, rows)
         return hs, gates, d, hs_dot, gates_dot, *both, rows_d
