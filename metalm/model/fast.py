@@ -25,8 +25,7 @@ from metalm.model.threads import pool
 
 # Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.
 _CACHE_BYTES = 8 << 20
-# A core that has done its task takes the next one: with a few for each, none waits long for the last.
-TASKS_AT_ONCE = 4
+TASKS_AT_ONCE = 2  # of a training, on the CPU; or one for each thread
 _TASKS_ON_A_GPU = 64
 _Result = TypeVar("_Result")
 
