@@ -9,7 +9,6 @@ Shapes: see `metalm.model.engine` and `metalm.model.passes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from metalm.model.engine import Losses, Windows
 from metalm.model.gru import GRULM
+from metalm.model.parts import Part, Sums
 from metalm.model.passes import Pass, is_shared
 from metalm.model.reference import ReferenceEngine
 from metalm.model.tangents import Tangents
@@ -27,53 +27,8 @@ from metalm.model.threads import pool
 _CACHE_BYTES = 8 << 20
 TASKS_AT_ONCE = 2  # of a training, on the CPU; or one for each thread
 _TASKS_ON_A_GPU = 64
+_WIDE = 128  # hidden units: below, threads would wait for one another longer than they work
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Tasks [begin, end) and, of each, texts [first, last)."""
-
-    begin: int
-    end: int
-    first: int
-    last: int
-
-    def of(self, x: Tensor | None) -> Tensor | None:
-        """What it takes of a tensor (T, B, ...)."""
-        return None if x is None else x[self.begin : self.end, self.first : self.last]
-
-
-class Sums:
-    """Derivatives by `names` of all tasks, put together from those of parts."""
-
-    def __init__(self, weights: TaskWeights, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._is_whole = len(next(iter(weights.values()))) == 1
-        tasks = {} if self._is_whole else {name: weights[name] for name in names}
-        self._whole = {
-            name: torch.empty_like(w, memory_format=torch.contiguous_format) for name, w in tasks.items()
-        }
-
-    def put(self, part: Part, found: TaskWeights) -> TaskWeights | None:
-        """Put a part's derivatives in their place, on its own thread; what must be added later comes back."""
-        if self._is_whole or part.first > 0:
-            return found
-        for name in self._names:
-            self._whole[name][part.begin : part.end] = found[name]
-        return None
-
-    def total(self, rests: list[tuple[Part, TaskWeights | None]]) -> TaskWeights:
-        """All of it, by name; rests: what `put` gave back."""
-        for part, rest in rests:
-            if rest is None:
-                continue
-            if not self._whole:
-                self._whole = rest
-                continue
-            for name in self._names:
-                self._whole[name][part.begin : part.end] += rest[name]
-        return {name: self._whole[name] for name in self._names}
 
 
 class FastEngine:
@@ -163,7 +118,10 @@ class FastEngine:
         hidden = windows.hidden_TLBH
         if hidden is not None:
             hidden = hidden[part.begin : part.end, :, part.first : part.last]
-        return Pass(here, self._layers, part.of(windows.inputs_TBS), hidden, keep=keep)
+        # One text alone: of a wide network its steps are worth sharing.
+        is_alone = windows.targets_TBS.shape[:2] == (1, 1) and self._hidden >= _WIDE
+        team = self._threads if is_alone else 1
+        return Pass(here, self._layers, part.of(windows.inputs_TBS), hidden, keep=keep, team=team)
 
     def _run(
         self, work: Callable[[Part], _Result], weights: TaskWeights, windows: Windows

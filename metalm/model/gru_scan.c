@@ -14,6 +14,8 @@
 
    Compiled by metalm/model/native.py, once with REAL=float and once with REAL=double. */
 
+#include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,9 +131,9 @@ INLINE long blocks(long units, long width) { return (units + width - 1) / width;
 static REAL *scratch(long numbers) { return aligned_alloc(64, (numbers * sizeof(REAL) + 63) / 64 * 64); }
 
 /* W (3H, H), to be multiplied from the left of h: [block of units][k][gate][lane], depth rows of each block in all;
-   this W fills depth rows [begin, begin + H). */
-static void pack_forward(REAL *packed, const REAL *w, long H, long begin, long depth) {
-    for (long unit = 0; unit < H; unit += LANES)
+   this W fills depth rows [begin, begin + H) of the blocks of units [low, high). */
+static void pack_forward(REAL *packed, const REAL *w, long H, long begin, long depth, long low, long high) {
+    for (long unit = low; unit < high; unit += LANES)
         for (long g = 0; g < GATES; g++) {
             const long n = at_most(H - unit, LANES);
             const REAL *from = w + (g * H + unit) * H;
@@ -157,6 +159,13 @@ INLINE const REAL *row_of(const REAL *input, const long *index, long row, long w
     return input + (index ? index[row] : row) * width;
 }
 
+/* Come to a meeting that begins when `expected` have come to it and to those before. */
+static void meet(long *arrived, long expected) {
+    __atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL);
+    for (long looks = 0; __atomic_load_n(arrived, __ATOMIC_ACQUIRE) < expected; looks++)
+        if (looks > 1000) sched_yield(); /* whoever is waited for may need this core */
+}
+
 /* ---- the functions; each returns 0, or 1 when there is no memory ---- */
 
 /* How many numbers W takes when packed for gru_forward. */
@@ -164,23 +173,29 @@ long gru_packed_size(long H) { return blocks(H, LANES) * LANES * GATES * H; }
 
 /* Pack W once for many calls of gru_forward. packed: 64-byte aligned. */
 int gru_pack(long H, const REAL *w, REAL *packed) {
-    pack_forward(packed, w, H, 0, H);
+    pack_forward(packed, w, H, 0, H, 0, H);
     return 0;
 }
 
 /* input (., 3H): W_ih x + b_ih, row index[s * R + r] of it for step s and row r (index NULL: rows in order).
    hs (S + 1, R, H): hs[0] is given, the rest is written. gates (S, R, 4H), or NULL when no derivative will follow.
-   prepared: what gru_pack made of w, or NULL. */
-int gru_forward(long S, long R, long H, const REAL *input, const long *index, const REAL *w, const REAL *bias,
-                REAL *hs, REAL *gates, const REAL *prepared) {
+   prepared: what gru_pack made of w, or NULL. A team of threads may make the same call, each as another member: each
+   computes some of the units of every step, and they meet after it, at the counter `arrived`, 0 at first. */
+int gru_forward(long S, long R, long H, long member, long members, const REAL *input, const long *index, const REAL *w,
+                const REAL *bias, REAL *hs, REAL *gates, const REAL *prepared, long *arrived) {
+    const long low = blocks(H, LANES) * member / members * LANES;
+    const long high = member + 1 == members ? H : blocks(H, LANES) * (member + 1) / members * LANES;
     REAL *own = prepared ? NULL : scratch(gru_packed_size(H));
-    if (!prepared && !own) return 1;
-    if (own) pack_forward(own, w, H, 0, H);
+    if (!prepared && !own) {
+        if (members > 1) __atomic_store_n(arrived, LONG_MAX / 2, __ATOMIC_RELEASE); /* nobody must wait for it */
+        return 1;
+    }
+    if (own) pack_forward(own, w, H, 0, H, low, high);
     const REAL *packed = prepared ? prepared : own;
     for (long s = 0; s < S; s++) {
         const REAL *before = hs + s * R * H;
         REAL *after = hs + (s + 1) * R * H;
-        for (long unit = 0; unit < H; unit += LANES) {
+        for (long unit = low; unit < high; unit += LANES) {
             const long n = H - unit;
             const REAL *block = packed + unit * GATES * H;
             const vec br = load(bias + unit, n), bz = load(bias + H + unit, n), bn = load(bias + 2 * H + unit, n);
@@ -207,6 +222,7 @@ int gru_forward(long S, long R, long H, const REAL *input, const long *index, co
 #undef BODY
             }
         }
+        if (members > 1) meet(arrived, members * (s + 1));
     }
     free(own);
     return 0;
@@ -277,8 +293,8 @@ int gru_tangent(long S, long R, long H, const REAL *input_dot, const long *index
     const long depth = 2 * H; /* W times the state's tangent, then the tangent of W times the state */
     REAL *packed = scratch(blocks(H, LANES) * LANES * GATES * depth);
     if (!packed) return 1;
-    pack_forward(packed, w, H, 0, depth);
-    pack_forward(packed, w_dot, H, H, depth);
+    pack_forward(packed, w, H, 0, depth, 0, H);
+    pack_forward(packed, w_dot, H, H, depth, 0, H);
     for (long s = 0; s < S; s++) {
         const REAL *before = hs + s * R * H, *before_dot = hs_dot + s * R * H;
         REAL *after_dot = hs_dot + (s + 1) * R * H;

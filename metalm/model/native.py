@@ -17,9 +17,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 
 import torch
 from torch import Tensor
@@ -116,6 +117,27 @@ def call(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | N
 def bound(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> Callable[[], object]:
     """The same call, to be made again and again on the same memory; the caller keeps the tensors alive."""
     return partial(function, *_arguments(sizes, arrays))
+
+
+def call_together(calls: Sequence[Callable[[], object]]) -> None:
+    """Make `bound` calls at the same time, each on a thread of its own; they may wait for one another.
+
+    Raises MemoryError when one of them found none.
+    """
+    failed = [0] * len(calls)
+
+    def make(number: int) -> None:
+        failed[number] = calls[number]()
+
+    # Not from a pool: whose threads are busy lets the others wait for ever.
+    threads = [Thread(target=make, args=(number,), name="team") for number in range(1, len(calls))]
+    for thread in threads:
+        thread.start()
+    make(0)
+    for thread in threads:
+        thread.join()
+    if any(failed):
+        raise MemoryError("no memory for a recurrence")
 
 
 def _arguments(sizes: tuple[int, ...], arrays: tuple[Tensor | None, ...]) -> list[object]:

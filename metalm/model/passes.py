@@ -44,12 +44,20 @@ class Layer:
 class Pass:
     """The network at `weights` over inputs (T, B, S), forward; `backward` goes on from there.
 
-    keep: a derivative will follow. Weights that all tasks share (stride 0) are multiplied once, and every
-    distinct token is projected once: W_ih is applied to rows of the embedding, not to positions.
+    keep: a derivative will follow. team: threads that share the recurrence. Weights that all tasks share
+    (stride 0) are multiplied once, and every distinct token is projected once: W_ih is applied to rows of the
+    embedding, not to positions.
     """
 
     def __init__(
-        self, weights: TaskWeights, layers: int, inputs_TBS: Tensor, hidden_TLBH: Tensor | None, *, keep: bool
+        self,
+        weights: TaskWeights,
+        layers: int,
+        inputs_TBS: Tensor,
+        hidden_TLBH: Tensor | None,
+        *,
+        keep: bool,
+        team: int = 1,
     ) -> None:
         self.weights = weights
         self.shape = inputs_TBS.shape
@@ -63,7 +71,7 @@ class Pass:
                 first_TBH = w_hh.new_zeros(tasks, texts, w_hh.shape[2])
             else:
                 first_TBH = hidden_TLBH[:, number]
-            hs, gates = recurrence.forward(inputs, steps, w_hh, b_hh, first_TBH, keep=keep)
+            hs, gates = recurrence.forward(inputs, steps, w_hh, b_hh, first_TBH, keep=keep, team=team)
             self.layers.append(Layer(rows, inputs, hs, gates))
             rows, index = self.layers[-1].output_TNH, None
         self.head = weights.get(HEAD, weights[EMBEDDING])  # a tied model has one table

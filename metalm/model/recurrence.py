@@ -41,19 +41,26 @@ class Inputs:
 
 
 def forward(
-    inputs: Inputs, steps: int, w: Tensor, bias: Tensor, first_TRH: Tensor, *, keep: bool
+    inputs: Inputs, steps: int, w: Tensor, bias: Tensor, first_TRH: Tensor, *, keep: bool, team: int = 1
 ) -> tuple[Tensor, Tensor | None]:
-    """(hs_TSRH, gates_TSR4H): S + 1 states, the first of them `first_TRH`; the gates where they are kept."""
+    """(hs_TSRH, gates_TSR4H): S + 1 states, the first of them `first_TRH`; the gates where they are kept.
+
+    team: threads that share every step, of compiled code; worth it for few texts of many units only.
+    """
     tasks, texts, hidden = first_TRH.shape
     hs = first_TRH.new_empty(tasks, steps + 1, texts, hidden)
     hs[:, 0] = first_TRH
     gates = first_TRH.new_empty(tasks, steps, texts, 4 * hidden) if keep else None
     library = _library(hs)
     if library is not None:
-        sizes = steps, texts, hidden
         for t in range(tasks):
-            arrays = *_rows(inputs, t), w[t], bias[t], hs[t], None if gates is None else gates[t]
-            native.call(library.gru_forward, sizes, *arrays, None)
+            arrays = *_rows(inputs, t), w[t], bias[t], hs[t], None if gates is None else gates[t], None
+            arrived = torch.zeros(1, dtype=torch.int64)
+            calls = [
+                native.bound(library.gru_forward, (steps, texts, hidden, member, team), *arrays, arrived)
+                for member in range(team)
+            ]
+            native.call_together(calls)
         return hs, gates
     x = inputs.dense(steps, texts)
     for s in range(steps):
@@ -83,8 +90,8 @@ class Step:
         self.before_RH, self.after_RH = self._hs
         self.inputs_R3H = w.new_empty(texts, 3 * hidden)
         self._kept = w, bias
-        arrays = self.inputs_R3H, None, w, bias, self._hs, None, self._packed
-        self._call = native.bound(library.gru_forward, (1, texts, hidden), *arrays)
+        arrays = self.inputs_R3H, None, w, bias, self._hs, None, self._packed, None
+        self._call = native.bound(library.gru_forward, (1, texts, hidden, 0, 1), *arrays)
 
     @staticmethod
     def available_for(like: Tensor) -> bool:

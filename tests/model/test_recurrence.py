@@ -87,6 +87,16 @@ def test_a_text_does_not_depend_on_its_neighbours():
         assert hs[:, :, 0].equal(together[:, :, text])
 
 
+@settings(deadline=None, max_examples=40)
+@given(sizes=sizes, team=st.integers(2, 5), dtype=st.sampled_from([torch.float32, torch.float64]))
+def test_a_team_of_threads_gives_the_same_bits(sizes, team, dtype):
+    inputs, w, bias, first = layer(*sizes, dtype=dtype)
+    alone, shared = (
+        recurrence.forward(inputs, sizes[1], w, bias, first, keep=True, team=members) for members in (1, team)
+    )
+    assert all(one.equal(other) for one, other in zip(alone, shared, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
     "value", [0.0, 1e-20, -1e-4, 0.3, 8.0, -30.0, 200.0, -1e30, float("inf"), -float("inf")]
