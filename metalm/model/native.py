@@ -25,7 +25,9 @@ from threading import Thread
 import torch
 from torch import Tensor
 
-SOURCE = Path(__file__).with_name("gru_scan.c")
+_FILE = Path(__file__).with_name("gru_scan.c")
+# Read together with this module, so that both are of one version when metalm is updated under a running
+process.SOURCE = _FILE.read_text(encoding="utf-8")
 _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared")
 _REALS = {torch.float32: "float", torch.float64: "double"}
 _BUILD_SECONDS = 300  # zig builds its own C library the first time
@@ -45,7 +47,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
             _build(command, path)
         return _declared(ctypes.CDLL(str(path)))
     except (OSError, subprocess.SubprocessError) as error:
-        _log.warning("the recurrence runs in torch, since %s could not be built: %s", SOURCE.name, error)
+        _log.warning("the recurrence runs in torch, since %s could not be built: %s", _FILE.name, error)
         return None
 
 
@@ -67,7 +69,7 @@ def _cache_folder() -> Path:
 
 def _fingerprint(command: list[str]) -> str:
     """Of all that the binary depends on; -march=native makes the processor part of it."""
-    parts = [SOURCE.read_text(encoding="utf-8"), " ".join(command), platform.machine(), _processor()]
+    parts = [SOURCE, " ".join(command), platform.machine(), _processor()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -82,9 +84,10 @@ def _processor() -> str:
 def _build(command: list[str], path: Path) -> None:
     """Compile into `path`, all or nothing: two processes may do so at the same time."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        built = Path(folder) / path.name
+        source, built = Path(folder) / _FILE.name, Path(folder) / path.name
+        source.write_text(SOURCE, encoding="utf-8")
         subprocess.run(  # noqa: S603 (no shell; the compiler is the user's own)
-            [*command, "-o", str(built), str(SOURCE)],
+            [*command, "-o", str(built), str(source)],
             check=True, capture_output=True, timeout=_BUILD_SECONDS,
             env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
         )  # fmt: skip
