@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 _FILE = Path(__file__).with_name("gru_scan.c")
-# Read together with this module, so that both are of one version when metalm is updated under a running
-process.SOURCE = _FILE.read_text(encoding="utf-8")
+# Read with this module: both stay of one version when metalm is updated under a running process.
+SOURCE = _FILE.read_text(encoding="utf-8")
 _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared")
 _REALS = {torch.float32: "float", torch.float64: "double"}
 _BUILD_SECONDS = 300  # zig builds its own C library the first time
