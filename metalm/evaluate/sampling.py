@@ -18,7 +18,7 @@ from metalm.model.draws import drawn
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.stepper import Stepper
-from metalm.model.threads import pool
+from metalm.model.threads import each
 from metalm.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _CHUNK_TOKENS = 1024  # read between two looks at the stop flag
@@ -158,7 +158,7 @@ def _written(writers: list[_Writer], chances_KB: Tensor) -> list[list[int]]:
     work = [(writer, share.contiguous()) for writer, share in zip(writers, shares_KB, strict=True)]
     if len(work) == 1:
         return work[0][0].write(work[0][1]).tolist()
-    return torch.cat(list(pool(len(work)).map(lambda pair: pair[0].write(pair[1]), work)), 1).tolist()
+    return torch.cat(each(lambda pair: pair[0].write(pair[1]), work, len(work)), 1).tolist()
 
 
 def _chances(seed: int, num_streams: int) -> Iterator[Tensor]:

@@ -19,6 +19,7 @@ from metalm.learn.windows import Episode
 def meta_step(learner: Learner, episodes: Sequence[Episode], config: Episodic, watch: Watch) -> None:
     """One optimiser step along the mean over tasks of the query gradient."""
     outer = OuterGradient(learner, config, watch)
-    for block in blocks(episodes, learner.engine.tasks_at_once):
+    # Of adaptation only the end is kept, so more tasks fit at once.
+    for block in blocks(episodes, 4 * learner.engine.tasks_at_once):
         outer.add_first_order(block)
     outer.descend()

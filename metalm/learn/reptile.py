@@ -26,7 +26,8 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Reptile, wa
     mean. theta - theta_t is summed like a gradient, so that a joint loss can be mixed in.
     """
     outer = OuterGradient(learner, config, watch)
-    for block in blocks(episodes, learner.engine.tasks_at_once):
+    # Of adaptation only the end is kept, so more tasks fit at once.
+    for block in blocks(episodes, 4 * learner.engine.tasks_at_once):
         fast = outer.fast(block)
         query = side_by_side([episode.query_BT for episode in block])
         losses = learner.engine.losses(fast.weights, query)

@@ -21,7 +21,7 @@ from metalm.model.passes import Pass, is_shared
 from metalm.model.reference import ReferenceEngine
 from metalm.model.tangents import Tangents
 from metalm.model.task_weights import TaskWeights
-from metalm.model.threads import pool
+from metalm.model.threads import each
 
 # Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.
 _CACHE_BYTES = 8 << 20
@@ -128,9 +128,7 @@ class FastEngine:
     ) -> list[tuple[Part, _Result]]:
         """`work` on every part, in the order of the parts."""
         parts = self._parts(weights, windows)
-        if self._threads == 1 or len(parts) == 1:
-            return [(part, work(part)) for part in parts]
-        return list(zip(parts, pool(self._threads).map(torch.no_grad()(work), parts), strict=True))
+        return list(zip(parts, each(work, parts, self._threads), strict=True))
 
     def _parts(self, weights: TaskWeights, windows: Windows) -> list[Part]:
         tasks, texts, steps = windows.inputs_TBS.shape
