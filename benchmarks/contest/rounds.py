@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ import numpy as np
 
 from contest.works import LIBRARIES, OURS, Work
 
+# OpenMP's threads spin on for milliseconds after their last work, on cores that the next in turn needs.
+_PAUSE = 0.1
 ROOT = Path(__file__).parents[2]
 
 
@@ -73,6 +76,7 @@ class Worker:
         return "absent" not in self._greeting
 
     def repeat(self) -> None:
+        time.sleep(_PAUSE)
         self._times.append(self._ask(""))
 
     def measured(self) -> Measured:

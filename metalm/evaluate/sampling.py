@@ -14,7 +14,7 @@ from torch import Tensor
 
 from metalm.errors import ConfigError, DivergedError
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.model.draws import drawn
+from metalm.model.draws import Drawer
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.stepper import Stepper
@@ -128,21 +128,21 @@ class _Writer:
     def __init__(
         self, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
     ) -> None:
-        self._stepper, self.tokens_B = stepper, tokens_B
-        self._temperature, self._unknown_id = temperature, unknown_id
+        self._stepper, self.tokens_B = stepper, tokens_B.clone()
+        self._drawer = Drawer(torch.empty(len(tokens_B), stepper.vocab_size), temperature)
+        self._last_id, self._unknown_id = stepper.vocab_size - 1, unknown_id
 
     def write(self, chances_KB: Tensor) -> Tensor:
         """The next K tokens of each, (K, B)."""
-        return torch.stack([self._next(chances_B) for chances_B in chances_KB])
-
-    def _next(self, chances_B: Tensor) -> Tensor:
-        logits_BV = self._stepper.step(self.tokens_B.to(self._stepper.device)).cpu()
-        if self._unknown_id is not None:
-            logits_BV[:, self._unknown_id] = -torch.inf
-        drawn_B = drawn(logits_BV, self._temperature, chances_B)
-        # Whoever reads "no token" ends it all; until then any will do.
-        self.tokens_B = drawn_B.clamp(max=logits_BV.shape[1] - 1)
-        return drawn_B
+        drawn_KB = torch.empty(chances_KB.shape, dtype=torch.int64)
+        for chances_B, drawn_B in zip(chances_KB.unbind(), drawn_KB.unbind(), strict=True):
+            self._drawer.logits_BV.copy_(self._stepper.step(self.tokens_B))
+            if self._unknown_id is not None:
+                self._drawer.logits_BV[:, self._unknown_id] = -torch.inf
+            drawn_B.copy_(self._drawer.draw(chances_B))
+            # Whoever reads "no token" ends it all; until then any will do.
+            torch.clamp(drawn_B, max=self._last_id, out=self.tokens_B)
+        return drawn_KB
 
 
 def _shares(num_streams: int, device: torch.device) -> list[int]:

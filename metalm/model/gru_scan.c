@@ -402,8 +402,9 @@ int gru_scatter(long n, long H, const long *index, const REAL *d, REAL *table) {
     return 0;
 }
 
-/* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat): the first at which
-   their running sum exceeds chances[r] of their sum. It is V, which is no token, where a logit is NaN or +infinity. */
+/* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat[0]): the first at
+   which their running sum exceeds chances[r] of their sum. It is V, which is no token, where a logit is NaN or
+   +infinity. */
 int gru_draw(long R, long V, const REAL *logits, const REAL *heat, const double *chances, long *tokens) {
     REAL *p = scratch(blocks(V, LANES) * LANES);
     if (!p) return 1;

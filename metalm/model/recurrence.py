@@ -77,20 +77,21 @@ def forward(
 class Step:
     """Single steps of one layer of one task, prepared for many calls; the texts' states are inside.
 
-    Compiled code only: `available_for` says whether there is any. inputs_R3H: W_ih input + b_ih, to be filled
-    before each call.
+    Compiled code only: `available_for` says whether there is any. W_ih input + b_ih is to be filled into
+    `inputs_R3H` before each call or, where there is a table of it, the rows that are taken into `index_R`.
     """
 
-    def __init__(self, w: Tensor, bias: Tensor, states_RH: Tensor) -> None:
+    def __init__(self, w: Tensor, bias: Tensor, states_RH: Tensor, table_N3H: Tensor | None = None) -> None:
         texts, hidden = states_RH.shape
         library = _library(w)
         self._packed = w.new_empty(library.gru_packed_size(ctypes.c_long(hidden)))
         native.call(library.gru_pack, (hidden,), w, self._packed)
         self._hs = torch.stack([states_RH, states_RH])
         self.before_RH, self.after_RH = self._hs
-        self.inputs_R3H = w.new_empty(texts, 3 * hidden)
+        self.inputs_R3H = w.new_empty(texts, 3 * hidden) if table_N3H is None else table_N3H
+        self.index_R = None if table_N3H is None else torch.zeros(texts, dtype=torch.int64)
         self._kept = w, bias
-        arrays = self.inputs_R3H, None, w, bias, self._hs, None, self._packed, None
+        arrays = self.inputs_R3H, self.index_R, w, bias, self._hs, None, self._packed, None
         self._call = native.bound(library.gru_forward, (1, texts, hidden, 0, 1), *arrays)
 
     @staticmethod

@@ -42,6 +42,10 @@ class Stepper:
         self._use(self._embedding.new_zeros((len(layers), 1, model.config.hidden)))
 
     @property
+    def vocab_size(self) -> int:
+        return len(self._head_bias_V)
+
+    @property
     def device(self) -> torch.device:
         return self._embedding.device
 
@@ -68,7 +72,7 @@ class Stepper:
         if len(tokens_B) != len(self._logits_BV):
             self._use(self.hidden_LBH.expand(-1, len(tokens_B), -1))
         first, *others = self._cells
-        torch.index_select(self._table_V3H, 0, tokens_B, out=first.input_B3H)
+        first.look_up(tokens_B.to(self.device))
         output_BH = first.step()
         for cell in others:
             cell.projected(output_BH, out=cell.input_B3H)
@@ -78,15 +82,16 @@ class Stepper:
     def _use(self, hidden_LBH: Tensor) -> None:
         """Go on from this state, with memory for as many streams."""
         self._logits_BV = hidden_LBH.new_empty((hidden_LBH.shape[1], len(self._head_bias_V)))
-        for cell, state_BH in zip(self._cells, hidden_LBH, strict=True):
-            cell.use(state_BH)
+        tables = [self._table_V3H, *[None] * (len(self._cells) - 1)]
+        for cell, state_BH, table in zip(self._cells, hidden_LBH, tables, strict=True):
+            cell.use(state_BH, table)
 
 
 _LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class _CompiledCell:
-    """One layer whose step is compiled code. input_B3H: what the input adds to the gates, to be filled."""
+    """One layer whose step is compiled code; see `_Cell`."""
 
     def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> None:
         self._input_bias_3H, self._weight_ih_T = bias_ih, weight_ih.T
@@ -96,10 +101,14 @@ class _CompiledCell:
         """What inputs add to the gates: (B, 3H)."""
         return torch.addmm(self._input_bias_3H, input_BE, self._weight_ih_T, out=out)
 
-    def use(self, state_BH: Tensor) -> None:
-        """Go on from a copy of this state."""
-        self.step = Step(*self._recurrent, state_BH)
+    def use(self, state_BH: Tensor, table_V3H: Tensor | None) -> None:
+        """Go on from a copy of this state. table_V3H: what tokens add to the gates of the first layer."""
+        self.step = Step(*self._recurrent, state_BH, table_V3H)
         self.input_B3H, self.state_BH = self.step.inputs_R3H, self.step.before_RH
+
+    def look_up(self, tokens_B: Tensor) -> None:
+        """Take the input of these tokens from the table."""
+        self.step.index_R.copy_(tokens_B)
 
 
 class _Cell:
@@ -125,8 +134,13 @@ class _Cell:
         """What inputs add to the gates: (B, 3H)."""
         return torch.addmm(self._input_bias_3H, input_BE, self._weight_ih_T, out=out)
 
-    def use(self, state_BH: Tensor) -> None:
-        """Go on from a copy of this state."""
+    def look_up(self, tokens_B: Tensor) -> None:
+        """Take the input of these tokens from the table."""
+        torch.index_select(self._table_V3H, 0, tokens_B, out=self.input_B3H)
+
+    def use(self, state_BH: Tensor, table_V3H: Tensor | None) -> None:
+        """Go on from a copy of this state. table_V3H: what tokens add to the gates of the first layer."""
+        self._table_V3H = table_V3H
         size, batch = self._size, len(state_BH)
         self.state_BH = state_BH.clone(memory_format=torch.contiguous_format)
         self.input_B3H, self._hidden_B3H = state_BH.new_empty((2, batch, 3 * size))
