@@ -104,9 +104,9 @@ class Calibrations:
 
     def _measure(self, calibration: Calibration, config: RunConfig, split_ref: str) -> Estimate:
         # As in the queue's workers: here, since torch takes seconds to load.
-        import torch
+        from metalm.model.threads import use_threads
 
-        torch.set_num_threads(self._threads)
+        use_threads(self._threads)
         return self._home.estimate(
             config,
             split_ref,

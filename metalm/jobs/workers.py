@@ -53,11 +53,10 @@ class Workers:
     def _work_all_slots(self) -> None:
         """Finds out which slots there are, starts a worker for each but the last, and works that one."""
         # Here and not in `start`: torch takes seconds to load, and an app answers its first page meanwhile.
-        import torch
-
         from metalm.model.device import available
+        from metalm.model.threads import use_threads
 
-        torch.set_num_threads(self._torch_threads)
+        use_threads(self._torch_threads)
         slots = self._slots or available()
         for slot in slots[:-1]:
             self._spawn(f"metalm-worker-{slot}", self._work, slots, slot)
