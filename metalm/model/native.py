@@ -41,12 +41,12 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     if dtype not in _REALS or compiler is None:
         return None
     command = [*compiler, *_FLAGS, f"-DREAL={_REALS[dtype]}"]
-    path = _cache_folder() / f"gru_scan-{_REALS[dtype]}-{_fingerprint(command)}.so"
     try:
+        path = _cache_folder() / f"gru_scan-{_REALS[dtype]}-{_fingerprint(command)}.so"
         if not path.exists():
             _build(command, path)
         return _declared(ctypes.CDLL(str(path)))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: no home folder
         _log.warning("the recurrence runs in torch, since %s could not be built: %s", _FILE.name, error)
         return None
 

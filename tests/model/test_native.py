@@ -59,6 +59,14 @@ def test_a_source_that_does_not_compile_is_told_and_leaves_nothing(tmp_path, mon
     assert built(tmp_path) == []
 
 
+def test_a_cache_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with caplog.at_level(logging.WARNING):
+        assert native.library(torch.float32) is None
+    assert "runs in torch" in caplog.text
+
+
 def test_the_users_compiler_comes_first(monkeypatch, tmp_path):
     own = tmp_path / "my-cc"
     own.write_text("#!/bin/sh\n")
