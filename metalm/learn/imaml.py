@@ -35,7 +35,7 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Imaml, watc
         if config.cg_steps and config.inner.steps:
             product = _hessian(learner, block, fast, watch)
             gradient = implicit_gradient(product, gradient, fast.point, outer.rule, config.cg_steps)
-        outer.add(gradient)
+        outer.add(block, gradient)
     outer.descend()
 
 

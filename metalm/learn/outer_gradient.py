@@ -79,7 +79,7 @@ class OuterGradient:
 
     def add_first_order(self, episodes: Sequence[Episode]) -> None:
         """Add a block's query gradients at the fast weights, as if those did not depend on the slow ones."""
-        self.add(self.query_gradient(episodes, self.fast(episodes), self.query(episodes)))
+        self.add(episodes, self.query_gradient(episodes, self.fast(episodes), self.query(episodes)))
 
     def add_through(
         self, episodes: Sequence[Episode], *, first_order: bool = False, shares: Sequence[float] = (1.0,)
@@ -101,12 +101,19 @@ class OuterGradient:
 
         on_product = None if first_order else self.watch.saw_hessian_product
         found = meta_gradient(self.learner.engine, self.rule, way, judged, on_product)
-        self.add(found.by_task, found.rates)
+        self.add(episodes, found.by_task, found.rates)
 
-    def add(self, gradient: TaskWeights, learned: Mapping[str, Tensor] | None = None) -> None:
+    def add(
+        self,
+        episodes: Sequence[Episode],
+        gradient: TaskWeights,
+        learned: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Add a block's gradients, by name; `learned`: more of them, already summed over its tasks."""
         self._num_tasks += num_tasks(gradient)
-        units_T = norms_T(gradient).clamp(min=_TINY).reciprocal()
+        lengths_T = norms_T(gradient)
+        self.watch.saw_gradient(episodes, lengths_T)
+        units_T = lengths_T.clamp(min=_TINY).reciprocal()
         weights_2T = torch.stack([torch.ones_like(units_T), units_T])
         for name, part in gradient.items():
             # Both sums in one reading of the gradients.

@@ -32,7 +32,8 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Reptile, wa
         query = side_by_side([episode.query_BT for episode in block])
         losses = learner.engine.losses(fast.weights, query)
         watch.saw_only(block, fast.step, losses.nats_TBS, query)
-        outer.add({name: learner.weights[name] - weight for name, weight in fast.point.items()})
+        way = {name: learner.weights[name] - weight for name, weight in fast.point.items()}
+        outer.add(block, way)
     outer.measure_cosine()
     epsilon = config.step_size * (1 - (1 - config.final) * learner.progress)
     watch.measured("step_size", epsilon)

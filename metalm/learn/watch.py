@@ -47,6 +47,7 @@ class Watch:
         self._should_stop = should_stop
         self._sights: list[_Sight] = []
         self._norms: dict[int, list[Tensor]] = {}
+        self._gradients: list[tuple[Sequence[Visit], Tensor]] = []
         self._nats: dict[tuple[str, Part, int], float] = {}
         self._counts: dict[tuple[str, Part, int], np.ndarray] = {}
 
@@ -82,6 +83,10 @@ class Watch:
         self.hessian_tokens += _count(windows)
         stop_if(self._should_stop)
 
+    def saw_gradient(self, visits: Sequence[Visit], norms_T: Tensor) -> None:
+        """Take the norms of the tasks' gradients by the slow weights."""
+        self._gradients.append((visits, norms_T))
+
     def _see(self, visits: Sequence[Visit], part: Part, step: int, nats_TBS: Tensor, windows: Windows) -> int:
         self._sights.append(_Sight(visits, part, step, nats_TBS.detach().sum((1, 2)), windows))
         stop_if(self._should_stop)
@@ -97,12 +102,20 @@ class Watch:
         self.scalars[name] = value
 
     def settle(self) -> None:
-        """Count all that was seen. Raises DivergedError, naming the place, when a loss is not finite."""
+        """Count all that was seen. Raises DivergedError, naming the place, when a number is not finite."""
         sights, self._sights = self._sights, []
         for sight in sights:
             counts = self._counted(sight.windows)
             for visit, nats, count in zip(sight.visits, sight.nats_T.tolist(), counts, strict=True):
                 self._settle_one(sight, visit, nats, count)
+        gradients, self._gradients = self._gradients, []
+        for visits, norms_T in gradients:
+            for visit, norm in zip(visits, norms_T.tolist(), strict=True):
+                if not math.isfinite(norm):
+                    raise DivergedError(
+                        f"the outer gradient of task {visit.name!r} must be finite, got one of norm {norm} "
+                        f"in outer step {self.step}; try a smaller lr or a gradient clip"
+                    )
 
     def _settle_one(self, sight: _Sight, visit: Visit, nats: float, counted: np.ndarray) -> None:
         if not math.isfinite(nats):

@@ -466,3 +466,15 @@ def test_initial_weights_of_another_size_are_refused(config, start):
 
     with pytest.raises(ConfigError, match=r"weights of the starting run must fit this model"):
         start(config(**{"model.hidden": "6"}), weights)
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "anil", "meta-sgd", "imaml"])
+def test_a_gradient_that_is_not_finite_where_losses_are_names_its_task(config, start, algorithm):
+    training = start(config(algorithm, every=0))
+    with torch.no_grad():
+        training.model.rnn.weight_hh_l0[0, 3] = 1e30
+    before = tensors(training)
+
+    with pytest.raises(DivergedError, match="outer gradient of task '(one|two|three)' .* outer step 1"):
+        list(training.run())
+    assert_same(tensors(training), before)

@@ -66,6 +66,15 @@ def test_a_loss_that_is_not_finite_names_step_task_and_adaptation_step(tokenizer
         watch.settle()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_outer_gradient_that_is_not_finite_names_step_and_task(tokenizer, value):
+    watch = Watch(12, tokenizer, never)
+    watch.saw_gradient([OTHER, VISIT], torch.tensor([1.0, value]))
+
+    with pytest.raises(DivergedError, match="outer gradient of task 'sonnets' .* outer step 12"):
+        watch.settle()
+
+
 def test_the_stop_flag_is_read_with_every_loss(tokenizer):
     watch = Watch(1, tokenizer, lambda: True)
     with pytest.raises(Stopped):
