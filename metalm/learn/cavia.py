@@ -24,7 +24,7 @@ from metalm.model.gru import GRULM
 
 
 def learned(model: GRULM, config: Cavia, generator: torch.Generator) -> Weights:
-    """The map (E, C), N(0, 1/C): a context of length 1 moves an embedding by about one of its units."""
+    """The map (E, C), N(0, 1/C): a context of numbers near 1 moves those of an embedding by about 1."""
     table = slow_weights(model)["embedding.weight"]
     drawn = torch.randn(table.shape[1], config.context, generator=generator) / math.sqrt(config.context)
     return {CONTEXT: drawn.to(table)}
