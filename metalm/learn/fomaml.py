@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metalm.config import Episodic
-from metalm.learn.inner import blocks
+from metalm.learn.inner import OF_ENDS_ALONE, blocks
 from metalm.learn.learner import Learner
 from metalm.learn.outer_gradient import OuterGradient
 from metalm.learn.watch import Watch
@@ -19,7 +19,6 @@ from metalm.learn.windows import Episode
 def meta_step(learner: Learner, episodes: Sequence[Episode], config: Episodic, watch: Watch) -> None:
     """One optimiser step along the mean over tasks of the query gradient."""
     outer = OuterGradient(learner, config, watch)
-    # Of adaptation only the end is kept, so more tasks fit at once.
-    for block in blocks(episodes, 4 * learner.engine.tasks_at_once):
+    for block in blocks(episodes, OF_ENDS_ALONE * learner.engine.tasks_at_once):
         outer.add_first_order(block)
     outer.descend()

@@ -24,6 +24,8 @@ from metalm.text.tokenizers import Tokenizer
 
 # Tasks that are judged side by side: of the state's products, eight texts at once cost little more than one.
 TASKS_AT_ONCE = 8
+# Where of adaptation only the end is kept, so many times as many tasks are trained on side by side.
+OF_ENDS_ALONE = 4
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,20 @@ from typing import Self
 import psutil
 import torch
 
-from metalm.config import Anil, Cavia, Episodic, Imaml, Maml, MamlPlusPlus, MetaSgd, RunConfig, Sequential
+from metalm.config import (
+    Anil,
+    Cavia,
+    Episodic,
+    Fomaml,
+    Imaml,
+    Maml,
+    MamlPlusPlus,
+    MetaSgd,
+    Reptile,
+    RunConfig,
+    Sequential,
+)
+from metalm.learn.inner import OF_ENDS_ALONE
 from metalm.model.fast import TASKS_AT_ONCE
 
 _LOOK_SECONDS = 0.005
@@ -82,7 +95,8 @@ def memory_parts(config: RunConfig, vocab_size: int, num_weights: int) -> dict[s
         "optimiser": 2 * weights * hasattr(algorithm, "optimizer"),
     }
     if isinstance(algorithm, Episodic):
-        inner, tasks = algorithm.inner, min(config.drawing.meta_batch, TASKS_AT_ONCE)
+        at_once = TASKS_AT_ONCE * (OF_ENDS_ALONE if _keeps_ends_alone(algorithm) else 1)
+        inner, tasks = algorithm.inner, min(config.drawing.meta_batch, at_once)
         adapting = _num_adapting(config, vocab_size, num_weights) * _NUMBER
         parts["fast weights"] = tasks * _weight_sets(algorithm) * adapting
         tokens = tasks * inner.batch * inner.window
@@ -106,10 +120,15 @@ def _num_adapting(config: RunConfig, vocab_size: int, num_weights: int) -> int:
     }[config.adaptation.adapts]
 
 
+def _keeps_ends_alone(algorithm: Episodic) -> bool:
+    is_first_order_anil = isinstance(algorithm, Anil) and algorithm.first_order
+    return is_first_order_anil or isinstance(algorithm, Fomaml | Reptile)
+
+
 def _weight_sets(algorithm: Episodic) -> int:
     """How many sets of weights a task holds at once: fast weights and gradients, and what else is needed."""
     if isinstance(algorithm, Imaml) and algorithm.cg_steps:
         return 6  # the four vectors of conjugate gradients
-    if isinstance(algorithm, _WALKED_BACK):
+    if isinstance(algorithm, _WALKED_BACK) and not _keeps_ends_alone(algorithm):
         return algorithm.inner.steps + 4  # the weights before each step; product and direction
     return 2 + 2 * (algorithm.inner.optimizer == "adam")

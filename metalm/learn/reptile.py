@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from metalm.config import Reptile
-from metalm.learn.inner import blocks
+from metalm.learn.inner import OF_ENDS_ALONE, blocks
 from metalm.learn.learner import Learner
 from metalm.learn.outer_gradient import OuterGradient
 from metalm.learn.watch import Watch
@@ -26,8 +26,7 @@ def meta_step(learner: Learner, episodes: Sequence[Episode], config: Reptile, wa
     mean. theta - theta_t is summed like a gradient, so that a joint loss can be mixed in.
     """
     outer = OuterGradient(learner, config, watch)
-    # Of adaptation only the end is kept, so more tasks fit at once.
-    for block in blocks(episodes, 4 * learner.engine.tasks_at_once):
+    for block in blocks(episodes, OF_ENDS_ALONE * learner.engine.tasks_at_once):
         fast = outer.fast(block)
         query = side_by_side([episode.query_BT for episode in block])
         losses = learner.engine.losses(fast.weights, query)

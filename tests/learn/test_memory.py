@@ -63,6 +63,16 @@ def test_memory_of_the_shapes_grows_with_the_network(config, algorithm, preset):
     assert ("fast weights" in parts) == (algorithm not in ("joint", "sequential"))
 
 
+@pytest.mark.parametrize("algorithm", ["fomaml", "reptile", "anil"])
+def test_more_tasks_are_held_where_only_the_end_of_adaptation_is_kept(config, algorithm):
+    def fast(tasks):
+        first_order = {"anil.first_order": "true"} if algorithm == "anil" else {}
+        asked = config(algorithm, **{"drawing.meta_batch": str(tasks)}, **first_order)
+        return memory_parts(asked, 256, 1000)["fast weights"]
+
+    assert fast(16) == 4 * fast(2)
+
+
 def test_second_order_holds_the_weights_of_every_step(config):
     def fast(steps, algorithm):
         asked = config(algorithm, **{"inner.steps": str(steps)})
