@@ -136,11 +136,11 @@ class FastEngine:
             return [Part(0, tasks, 0, texts)]
         table = next(iter(weights.values()))
         # Of each position: gates, their derivatives, states and what comes from above; logits, twice.
-        numbers = steps * texts * (10 * self._hidden * self._layers + 2 * table.shape[1])
+        numbers = max(1, steps * texts) * (10 * self._hidden * self._layers + 2 * table.shape[1])
         at_once = max(1, min(_CACHE_BYTES // (numbers * table.element_size()), -(-tasks // self._threads)))
         if tasks >= self._threads:
             return [Part(t, min(t + at_once, tasks), 0, texts) for t in range(0, tasks, at_once)]
-        pieces = min(texts, self._threads // tasks)
+        pieces = max(1, min(texts, self._threads // tasks))
         cuts = [texts * i // pieces for i in range(pieces + 1)]
         return [
             Part(t, t + 1, first, last)

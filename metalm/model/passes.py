@@ -116,7 +116,7 @@ class Pass:
     def by_steps(self, above_TNH: Tensor) -> Tensor:
         """(T, N, H) as (T, S, B, H)."""
         tasks, texts, steps = self.shape
-        return above_TNH.view(tasks, steps, texts, -1)
+        return above_TNH.view(tasks, steps, texts, above_TNH.shape[2])
 
     def by_table(self, rows_TUE: Tensor) -> Tensor:
         """Derivatives by the distinct tokens' rows as those by the whole table."""

@@ -203,6 +203,17 @@ def test_a_task_that_predicts_nothing_has_no_gradient(model):
     assert all(value[0].ne(0).any() for value in gradient.values())
 
 
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_no_windows_have_no_losses_and_no_gradient(model, tasks):
+    weights = {name: weight.clone() for name, weight in shared(slow_weights(model), tasks).items()}
+    windows, engine = Windows(torch.zeros(tasks, 0, 5, dtype=torch.int64)), FastEngine(model, 2)
+    assert engine.losses(weights, windows).nats_TBS.shape == (tasks, 0, 4)
+    losses, gradient = engine.gradient(weights, windows)
+    assert losses.nats_TBS.shape == (tasks, 0, 4)
+    for found in (gradient, *engine.hessian_product(weights, windows, weights)):
+        assert all(part.eq(0).all() and part.shape == weights[name].shape for name, part in found.items())
+
+
 @pytest.mark.gpu
 def test_on_cuda_it_equals_the_cpu(model):
     weights = shared(slow_weights(model.double()), 3)
