@@ -65,6 +65,8 @@ class Episodic(Settings):
                 f"inner.optimizer must be sgd where {name} differentiates through the steps, "
                 f"got {inner.optimizer!r}"
             )
+        if inner.fisher and inner.proximal == 0 and not isinstance(self, Cavia):
+            raise ConfigError("inner.fisher needs inner.proximal above 0, got 0; it weights that pull")
         if self.joint_weight > 0 and inner.steps == 0:
             raise ConfigError(
                 f"{name}.joint_weight must be 0 when inner.steps is 0, got {self.joint_weight!r}"

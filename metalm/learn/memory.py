@@ -110,7 +110,8 @@ def memory_parts(config: RunConfig, vocab_size: int, num_weights: int) -> dict[s
 def _num_adapting(config: RunConfig, vocab_size: int, num_weights: int) -> int:
     """How many numbers of a task are its own after adaptation."""
     model = config.model
-    head, table = vocab_size * (model.hidden + 1), vocab_size * model.embedding
+    head = vocab_size * (model.hidden + 1)
+    table = 0 if model.tied else vocab_size * model.embedding
     return {
         "all": num_weights,
         "head": head,

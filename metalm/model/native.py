@@ -132,8 +132,11 @@ def call_together(calls: Sequence[Callable[[], object]]) -> None:
     def make(number: int) -> None:
         failed[number] = calls[number]()
 
-    # Not from a pool: whose threads are busy lets the others wait for ever.
-    threads = [Thread(target=make, args=(number,), name="team") for number in range(1, len(calls))]
+    # Not from a pool: one whose threads are busy would let the others wait for ever. Daemons, so that an
+    # interrupt while they start ends the process.
+    threads = [
+        Thread(target=make, args=(number,), name="team", daemon=True) for number in range(1, len(calls))
+    ]
     for thread in threads:
         thread.start()
     make(0)

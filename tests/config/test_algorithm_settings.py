@@ -32,6 +32,7 @@ def test_every_algorithm_says_what_it_does_in_a_line(name):
         ("fomaml", {"inner.adapts": "context"}, "for fomaml, got 'context', which is cavia's"),
         ("anil", {"inner.adapts": "all"}, "inner.adapts must be head or head.embedding for anil, got 'all'"),
         ("cavia", {"inner.adapts": "biases"}, "inner.adapts must be context for cavia, got 'biases'"),
+        ("maml", {"inner.fisher": "true"}, "inner.fisher needs inner.proximal above 0, got 0"),
         ("cavia", {"inner.fisher": "true"}, "inner.fisher must be false for cavia, got True"),
         ("imaml", {"inner.proximal": "0"}, "inner.proximal must be more than 0 for imaml, got 0.0"),
         ("reptile", {"inner.steps": "0", "reptile.joint_weight": "1"}, "reptile.joint_weight must be 0 when"),
