@@ -14,11 +14,12 @@ from torch import Tensor
 
 from metalm.errors import ConfigError, DivergedError
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.model.draws import Drawer
+from metalm.model.draws import drawn
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.stepper import Stepper
 from metalm.model.threads import each
+from metalm.model.writer import CompiledWriter
 from metalm.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _CHUNK_TOKENS = 1024  # read between two looks at the stop flag
@@ -86,10 +87,8 @@ def sample_streams(
     device = next(iter(weights.values())).device
     stepper = _having_read(Stepper(model, weights), torch.from_numpy(ids[:-1]).to(device), should_stop)
     unknown_id = tokenizer.unknown_id if isinstance(tokenizer, CharacterTokenizer) else None
-    writers = [
-        _Writer(stepper.copied(), torch.from_numpy(ids[-1:]).expand(streams), temperature, unknown_id)
-        for streams in _shares(num_streams, device)
-    ]
+    first_B = torch.from_numpy(ids[-1:]).expand(num_streams)
+    writers = _writers(weights, stepper, first_B, temperature, unknown_id)
     pieces_V, wanted = tokenizer.pieces, [num_bytes] * num_streams
     chances = _chances(seed, num_streams)
     while max(wanted) > 0:
@@ -123,26 +122,43 @@ def _having_read(stepper: Stepper, tokens_T: Tensor, should_stop: ShouldStop) ->
 
 
 class _Writer:
-    """Some of the streams, on one thread."""
+    """Some of the streams, on one thread, where there is no compiled code; see `CompiledWriter`."""
 
     def __init__(
         self, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
     ) -> None:
-        self._stepper, self.tokens_B = stepper, tokens_B.clone()
-        self._drawer = Drawer(torch.empty(len(tokens_B), stepper.vocab_size), temperature)
-        self._last_id, self._unknown_id = stepper.vocab_size - 1, unknown_id
+        self._stepper, self._tokens_B = stepper, tokens_B
+        self._temperature, self._unknown_id = temperature, unknown_id
+
+    def __len__(self) -> int:
+        return len(self._tokens_B)
 
     def write(self, chances_KB: Tensor) -> Tensor:
         """The next K tokens of each, (K, B)."""
-        drawn_KB = torch.empty(chances_KB.shape, dtype=torch.int64)
-        for chances_B, drawn_B in zip(chances_KB.unbind(), drawn_KB.unbind(), strict=True):
-            self._drawer.logits_BV.copy_(self._stepper.step(self.tokens_B))
-            if self._unknown_id is not None:
-                self._drawer.logits_BV[:, self._unknown_id] = -torch.inf
-            drawn_B.copy_(self._drawer.draw(chances_B))
-            # Whoever reads "no token" ends it all; until then any will do.
-            torch.clamp(drawn_B, max=self._last_id, out=self.tokens_B)
-        return drawn_KB
+        return torch.stack([self._next(chances_B) for chances_B in chances_KB])
+
+    def _next(self, chances_B: Tensor) -> Tensor:
+        logits_BV = self._stepper.step(self._tokens_B).cpu()
+        if self._unknown_id is not None:
+            logits_BV[:, self._unknown_id] = -torch.inf
+        drawn_B = drawn(logits_BV, self._temperature, chances_B)
+        # Whoever reads "no token" ends it all; until then any will do.
+        self._tokens_B = drawn_B.clamp(max=logits_BV.shape[1] - 1)
+        return drawn_B
+
+
+def _writers(
+    weights: Weights, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
+) -> list[_Writer | CompiledWriter]:
+    """The streams, shared out among the threads, each going on from the stepper's state."""
+    parts = tokens_B.split(_shares(len(tokens_B), stepper.device))
+    if not CompiledWriter.available_for(weights):
+        return [_Writer(stepper.copied(), part, temperature, unknown_id) for part in parts]
+    states = [stepper.hidden_LBH.expand(-1, len(part), -1) for part in parts]
+    return [
+        CompiledWriter(weights, state, part, temperature, unknown_id)
+        for state, part in zip(states, parts, strict=True)
+    ]
 
 
 def _shares(num_streams: int, device: torch.device) -> list[int]:
@@ -152,9 +168,9 @@ def _shares(num_streams: int, device: torch.device) -> list[int]:
     return [num_streams * (i + 1) // threads - num_streams * i // threads for i in range(threads)]
 
 
-def _written(writers: list[_Writer], chances_KB: Tensor) -> list[list[int]]:
+def _written(writers: list[_Writer | CompiledWriter], chances_KB: Tensor) -> list[list[int]]:
     """The next K tokens of all streams, token after token."""
-    shares_KB = chances_KB.split([len(writer.tokens_B) for writer in writers], 1)
+    shares_KB = chances_KB.split([len(writer) for writer in writers], 1)
     work = [(writer, share.contiguous()) for writer, share in zip(writers, shares_KB, strict=True)]
     if len(work) == 1:
         return work[0][0].write(work[0][1]).tolist()

@@ -155,6 +155,33 @@ static void pack_backward(REAL *packed, const REAL *w, long H, long begin, long 
         }
 }
 
+/* W (N, K), to be multiplied from the left of rows of K: [block of N][k][PAIR vectors]. */
+static void pack_rows(REAL *packed, const REAL *w, long N, long K) {
+    const long width = PAIR * LANES;
+    for (long first = 0; first < N; first += width)
+        for (long k = 0; k < K; k++, packed += width)
+            for (long lane = 0; lane < width; lane++) packed[lane] = first + lane < N ? w[(first + lane) * K + k] : 0;
+}
+
+/* out (R, N) = x (R, K) W^T + bias */
+static void product(REAL *out, const REAL *x, const REAL *packed, const REAL *bias, long R, long K, long N) {
+    const long width = PAIR * LANES;
+    for (long unit = 0; unit < N; unit += width)
+        for (long first = 0; first < R; first += ROWS) {
+#define BODY(rows) {                                                                                          \
+    vec sum[rows * PAIR] = {0};                                                                               \
+    accumulate(rows, PAIR, sum, K, x + first * K, K, packed + unit * K);                                      \
+    UNROLL for (long i = 0; i < rows; i++)                                                                    \
+        UNROLL for (long v = 0; v < PAIR; v++) {                                                              \
+            const long at = unit + v * LANES;                                                                 \
+            if (at < N) store(out + (first + i) * N + at, sum[i * PAIR + v] + load(bias + at, N - at), N - at); \
+        }                                                                                                     \
+}
+            FOR_ROWS(R - first, BODY)
+#undef BODY
+        }
+}
+
 INLINE const REAL *row_of(const REAL *input, const long *index, long row, long width) {
     return input + (index ? index[row] : row) * width;
 }
@@ -402,27 +429,64 @@ int gru_scatter(long n, long H, const long *index, const REAL *d, REAL *table) {
     return 0;
 }
 
-/* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat[0]): the first at
-   which their running sum exceeds chances[r] of their sum. It is V, which is no token, where a logit is NaN or
-   +infinity. */
-int gru_draw(long R, long V, const REAL *logits, const REAL *heat, const double *chances, long *tokens) {
-    REAL *p = scratch(blocks(V, LANES) * LANES);
-    if (!p) return 1;
+/* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat): the first at which
+   their running sum exceeds chances[r] of their sum; the likeliest where heat is 0. It is V, which is no token, where a
+   logit is NaN or +infinity. */
+static void draw(long R, long V, const REAL *logits, REAL heat, const double *chances, REAL *p, long *tokens) {
     for (long r = 0; r < R; r++, logits += V) {
-        REAL most = logits[0];
-        for (long v = 1; v < V; v++) most = logits[v] > most ? logits[v] : most;
+        long likeliest = 0;
+        double sum = 0, running = 0;
+        for (long v = 1; v < V; v++) likeliest = logits[v] > logits[likeliest] ? v : likeliest;
+        const REAL most = logits[likeliest];
         const vec limit = (vec){0} - (sizeof(REAL) == 4 ? 87 : 700); /* below it a probability is 0 */
         for (long v = 0; v < V; v += LANES) {
-            const vec x = (load(logits + v, V - v) - most) / *heat;
+            const vec x = (load(logits + v, V - v) - most) / (heat > 0 ? heat : 1);
             vec scale, small;
             powers(clamped(x, -limit[0]), &scale, &small);
             *(vec *)(p + v) = select_(x < limit, (vec){0}, scale + scale * small);
         }
-        double sum = 0, running = 0;
         for (long v = 0; v < V; v++) sum += p[v];
         long token = 0;
-        while (token < V && !((running += p[token]) > chances[r] * sum)) token++;
+        if (heat > 0) while (token < V && !((running += p[token]) > chances[r] * sum)) token++;
+        else token = sum > 0 ? likeliest : V;
         tokens[r] = token;
+    }
+}
+
+/* How many numbers W (N, K) takes when packed for gru_write. */
+long gru_rows_size(long N, long K) { return blocks(N, PAIR * LANES) * PAIR * LANES * K; }
+
+int gru_pack_rows(long N, long K, const REAL *w, REAL *packed) {
+    pack_rows(packed, w, N, K);
+    return 0;
+}
+
+/* Writes T tokens of each of R texts with a network of L layers; drawn (T, R). table (V, 3H): what a token adds to the
+   gates of the first layer. recurrent[l], below[l], head: weights, packed; their biases (below[0] is in the table).
+   states (L, 2, R, H): the first of the two of each layer is given, and left as it is after the last token read.
+   tokens (R): given, the first tokens that are read; left, the next ones. banned: a token that is never drawn, or -1.
+   chances (T, R); logits (R, V), inputs (R, 3H): memory. */
+int gru_write(long T, long R, long L, long H, long V, long banned, const REAL *table, const REAL *const *recurrent,
+              const REAL *const *recurrent_bias, const REAL *const *below, const REAL *const *below_bias,
+              const REAL *head, const REAL *head_bias, const REAL *heat, REAL *states, REAL *inputs, REAL *logits,
+              const double *chances, long *tokens, long *drawn) {
+    REAL *p = scratch(blocks(V, LANES) * LANES);
+    if (!p) return 1;
+    for (long t = 0; t < T; t++, chances += R, drawn += R) {
+        const REAL *output = NULL;
+        for (long l = 0; l < L; l++) {
+            REAL *hs = states + l * 2 * R * H;
+            if (l > 0) product(inputs, output, below[l], below_bias[l], R, H, 3 * H);
+            gru_forward(1, R, H, 0, 1, l ? inputs : table, l ? NULL : tokens, NULL, recurrent_bias[l], hs, NULL,
+                        recurrent[l], NULL);
+            memcpy(hs, hs + R * H, R * H * sizeof(REAL));
+            output = hs;
+        }
+        product(logits, output, head, head_bias, R, H, V);
+        for (long r = 0; banned >= 0 && r < R; r++) logits[r * V + banned] = -1 / (REAL)0;
+        draw(R, V, logits, *heat, chances, p, drawn);
+        /* Whoever reads "no token" ends it all; until then any will do. */
+        for (long r = 0; r < R; r++) tokens[r] = at_most(drawn[r], V - 1);
     }
     free(p);
     return 0;

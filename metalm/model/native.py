@@ -102,9 +102,11 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "gru_backward_tangent",
         "gru_scatter",
         "gru_pack",
+        "gru_pack_rows",
+        "gru_write",
     ):
         getattr(library, name).restype = ctypes.c_int
-    library.gru_packed_size.restype = ctypes.c_long
+    library.gru_packed_size.restype = library.gru_rows_size.restype = ctypes.c_long
     return library
 
 
@@ -146,7 +148,15 @@ def call_together(calls: Sequence[Callable[[], object]]) -> None:
         raise MemoryError("no memory for a recurrence")
 
 
-def _arguments(sizes: tuple[int, ...], arrays: tuple[Tensor | None, ...]) -> list[object]:
-    assert all(a is None or a.is_contiguous() for a in arrays)
-    pointers = [None if a is None else ctypes.c_void_p(a.data_ptr()) for a in arrays]
-    return [*map(ctypes.c_long, sizes), *pointers]
+def _arguments(sizes: tuple[int, ...], arrays: tuple[Tensor | Sequence[Tensor] | None, ...]) -> list[object]:
+    return [*map(ctypes.c_long, sizes), *map(_pointer, arrays)]
+
+
+def _pointer(array: Tensor | Sequence[Tensor] | None) -> object:
+    """To the numbers of a tensor, or to pointers to those of several."""
+    if array is None:
+        return None
+    if isinstance(array, Tensor):
+        assert array.is_contiguous()
+        return ctypes.c_void_p(array.data_ptr())
+    return (ctypes.c_void_p * len(array))(*(_pointer(one) for one in array))

@@ -12,7 +12,6 @@ columns are those of a. A tangent is the derivative of a quantity along a direct
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 
 import torch
@@ -72,37 +71,6 @@ def forward(
         if gates is not None:
             torch.cat([r, z, n, a_n], -1, out=gates[:, s])
     return hs, gates
-
-
-class Step:
-    """Single steps of one layer of one task, prepared for many calls; the texts' states are inside.
-
-    Compiled code only: `available_for` says whether there is any. W_ih input + b_ih is to be filled into
-    `inputs_R3H` before each call or, where there is a table of it, the rows that are taken into `index_R`.
-    """
-
-    def __init__(self, w: Tensor, bias: Tensor, states_RH: Tensor, table_N3H: Tensor | None = None) -> None:
-        texts, hidden = states_RH.shape
-        library = _library(w)
-        self._packed = w.new_empty(library.gru_packed_size(ctypes.c_long(hidden)))
-        native.call(library.gru_pack, (hidden,), w, self._packed)
-        self._hs = torch.stack([states_RH, states_RH])
-        self.before_RH, self.after_RH = self._hs
-        self.inputs_R3H = w.new_empty(texts, 3 * hidden) if table_N3H is None else table_N3H
-        self.index_R = None if table_N3H is None else torch.zeros(texts, dtype=torch.int64)
-        self._kept = w, bias
-        arrays = self.inputs_R3H, self.index_R, w, bias, self._hs, None, self._packed, None
-        self._call = native.bound(library.gru_forward, (1, texts, hidden, 0, 1), *arrays)
-
-    @staticmethod
-    def available_for(like: Tensor) -> bool:
-        """Whether there is compiled code for tensors like this."""
-        return _library(like) is not None
-
-    def __call__(self) -> Tensor:
-        """The states after one more step (R, H); the next call overwrites them."""
-        self._call()
-        return self.before_RH.copy_(self.after_RH)
 
 
 def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor:

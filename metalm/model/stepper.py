@@ -17,7 +17,6 @@ from torch import Tensor
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.passes import Pass
-from metalm.model.recurrence import Step
 from metalm.model.task_weights import shared
 
 
@@ -36,8 +35,7 @@ class Stepper:
         self._head_bias_V = weights["linear.bias"]
         layers = range(model.config.layers)
         by_layer = [[weights[f"rnn.{kind}_l{layer}"] for kind in _LAYER_WEIGHTS] for layer in layers]
-        kind = _CompiledCell if Step.available_for(self._embedding) else _Cell
-        self._cells = [kind(*layer) for layer in by_layer]
+        self._cells = [_Cell(*layer) for layer in by_layer]
         self._table_V3H = self._cells[0].projected(self._embedding)
         self._use(self._embedding.new_zeros((len(layers), 1, model.config.hidden)))
 
@@ -90,29 +88,8 @@ class Stepper:
 _LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-class _CompiledCell:
-    """One layer whose step is compiled code; see `_Cell`."""
-
-    def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> None:
-        self._input_bias_3H, self._weight_ih_T = bias_ih, weight_ih.T
-        self._recurrent = weight_hh.contiguous(), bias_hh.contiguous()
-
-    def projected(self, input_BE: Tensor, out: Tensor | None = None) -> Tensor:
-        """What inputs add to the gates: (B, 3H)."""
-        return torch.addmm(self._input_bias_3H, input_BE, self._weight_ih_T, out=out)
-
-    def use(self, state_BH: Tensor, table_V3H: Tensor | None) -> None:
-        """Go on from a copy of this state. table_V3H: what tokens add to the gates of the first layer."""
-        self.step = Step(*self._recurrent, state_BH, table_V3H)
-        self.input_B3H, self.state_BH = self.step.inputs_R3H, self.step.before_RH
-
-    def look_up(self, tokens_B: Tensor) -> None:
-        """Take the input of these tokens from the table."""
-        self.step.index_R.copy_(tokens_B)
-
-
 class _Cell:
-    """One layer in torch: its state, and the memory in which the next one is made.
+    """One layer: its state, and the memory in which the next one is made.
 
     Gates lie in nn.GRU's order: reset, update, candidate. input_B3H: what the input adds to them, to be
     filled before each step. The candidate's rows are doubled, for tanh x = 2 sigmoid 2x - 1: of a batch,

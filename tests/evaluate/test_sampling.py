@@ -3,9 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metalm.config import ModelConfig
 from metalm.errors import ConfigError, DivergedError
 from metalm.evaluate.sampling import as_text, sample, sample_streams
 from metalm.learn.stopping import Stopped
+from metalm.model.fast_weights import slow_weights
+from metalm.model.gru import new_model
+from metalm.model.writer import CompiledWriter
 from metalm.text.tokenizers import CharacterTokenizer
 
 
@@ -108,6 +112,20 @@ def test_streams_side_by_side_are_texts_of_their_own_and_the_first_is_the_single
     assert len(set(texts)) > 1
     assert texts[0] == b"".join(sampled(contender, prompt=b""))
     assert texts[:3] == streams_of(contender, 3)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("tied", [False, True])
+def test_compiled_code_writes_what_torch_writes(tokenizer, monkeypatch, layers, tied, temperature):
+    # In float64, so that no rounding tips a draw.
+    model = new_model(
+        ModelConfig(embedding=20, hidden=20, layers=layers, tied=tied), tokenizer.vocab_size, seed=1
+    ).double()
+    options = {"num_streams": 11, "support": b"ett, ", "num_bytes": 40, "temperature": temperature}
+    compiled = list(sample_streams(model, slow_weights(model), tokenizer, **options))
+    monkeypatch.setattr(CompiledWriter, "available_for", lambda _weights: False)
+    assert list(sample_streams(model, slow_weights(model), tokenizer, **options)) == compiled
 
 
 def test_each_stream_ends_with_the_token_that_reaches_the_bytes_asked_for(gru, tokenizer):
