@@ -93,7 +93,8 @@ def sample_streams(
     chances = _chances(seed, num_streams)
     while max(wanted) > 0:
         stop_if(should_stop)
-        for drawn_B in _written(writers, next(chances)):
+        # A token has a byte at least: no more of them are needed than bytes are wanted.
+        for drawn_B in _written(writers, next(chances)[: max(wanted)]):
             if len(pieces_V) in drawn_B:
                 raise DivergedError("the logits must be finite to draw from; the weights have diverged")
             pieces = [pieces_V[token] if n > 0 else b"" for token, n in zip(drawn_B, wanted, strict=True)]

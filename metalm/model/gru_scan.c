@@ -429,15 +429,27 @@ int gru_scatter(long n, long H, const long *index, const REAL *d, REAL *table) {
     return 0;
 }
 
+/* The largest of V numbers; any that are NaN may be passed over. */
+static REAL largest(const REAL *numbers, long V) {
+    REAL most = numbers[0];
+    vec top = (vec){0} + most;
+    long v = 0;
+    for (; v + LANES <= V; v += LANES) {
+        const vec x = load(numbers + v, LANES);
+        top = select_(x > top, x, top);
+    }
+    for (; v < V; v++) most = numbers[v] > most ? numbers[v] : most;
+    for (long lane = 0; lane < LANES; lane++) most = top[lane] > most ? top[lane] : most;
+    return most;
+}
+
 /* tokens[r]: a token of each row of logits (R, V), drawn with probabilities softmax(logits / heat): the first at which
    their running sum exceeds chances[r] of their sum; the likeliest where heat is 0. It is V, which is no token, where a
    logit is NaN or +infinity. */
 static void draw(long R, long V, const REAL *logits, REAL heat, const double *chances, REAL *p, long *tokens) {
     for (long r = 0; r < R; r++, logits += V) {
-        long likeliest = 0;
-        double sum = 0, running = 0;
-        for (long v = 1; v < V; v++) likeliest = logits[v] > logits[likeliest] ? v : likeliest;
-        const REAL most = logits[likeliest];
+        const REAL most = largest(logits, V);
+        double sums[4] = {0}, running = 0; /* four at a time: each addition waits for the one before it */
         const vec limit = (vec){0} - (sizeof(REAL) == 4 ? 87 : 700); /* below it a probability is 0 */
         for (long v = 0; v < V; v += LANES) {
             const vec x = (load(logits + v, V - v) - most) / (heat > 0 ? heat : 1);
@@ -445,10 +457,11 @@ static void draw(long R, long V, const REAL *logits, REAL heat, const double *ch
             powers(clamped(x, -limit[0]), &scale, &small);
             *(vec *)(p + v) = select_(x < limit, (vec){0}, scale + scale * small);
         }
-        for (long v = 0; v < V; v++) sum += p[v];
+        for (long v = 0; v < V; v++) sums[v % 4] += p[v];
+        const double sum = sums[0] + sums[1] + sums[2] + sums[3];
         long token = 0;
         if (heat > 0) while (token < V && !((running += p[token]) > chances[r] * sum)) token++;
-        else token = sum > 0 ? likeliest : V;
+        else while (token < V && !(sum > 0 && logits[token] == most)) token++;
         tokens[r] = token;
     }
 }

@@ -41,7 +41,7 @@ class CompiledWriter:
         self._table_V3H = torch.addmm(b_ih, table, w_ih.T)
         self._recurrent = [self._packed(w_hh, recurrent=True) for _, w_hh, _, _ in by_layer]
         self._recurrent_biases = [b_hh.contiguous() for *_, b_hh in by_layer]
-        self._below = [self._packed(w_ih) for w_ih, *_ in by_layer]
+        self._below = [self._packed(w_ih) if layer else w_ih for layer, (w_ih, *_) in enumerate(by_layer)]
         self._below_biases = [b_ih.contiguous() for _, _, b_ih, _ in by_layer]
         self._head, self._head_bias = self._packed(head), weights["linear.bias"].contiguous()
         self._heat = table.new_tensor(temperature if temperature >= COLD else 0.0)
