@@ -127,6 +127,8 @@ def test_ctrl_c_of_a_follower_leaves_the_run_to_the_app(app, home_dir):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that a shell began in the background ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     lines = [json.loads(follower.stdout.readline()) for _ in range(3)]
     follower.send_signal(signal.SIGINT)

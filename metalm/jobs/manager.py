@@ -47,6 +47,7 @@ class JobManager:
         self._listeners = Listeners()
         self._running: dict[str, Running] = {}
         self._changed = threading.Condition()
+        self._submitted = 0  # jobs so far: what an idle worker sees grow
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
         threads = threads or threads_beside_the_app()
@@ -140,6 +141,7 @@ class JobManager:
             if self._own is not None and not detached:
                 self._own.add(job.id)
                 self._workers.start()
+            self._submitted += 1
             self._changed.notify_all()
         return job
 
@@ -201,14 +203,16 @@ class JobManager:
         """The next job for `slot`, now running: waits for one. None when nothing new is to begin."""
         with self._changed:
             while not self.is_halting:
+                seen = self._submitted
                 for job in self.queue():
                     is_ours = self._own is None or job.id in self._own
                     if is_ours and _slot_of(job, slots) == slot and self._home.store.jobs.start(job.id):
                         self._running[job.id] = Running(job)
                         return self._running[job.id]
-                # Jobs come in by `_submit` only, which tells; an interpreter that ends tells nobody.
-                while not self._changed.wait(_LOOK_SECONDS) and not self.is_halting:
-                    continue
+                # Jobs come in by `_submit` only, which counts them: a wait that is told in the moment in which
+                # its time is up says that it was not. An interpreter that ends tells nobody.
+                while seen == self._submitted and not self.is_halting:
+                    self._changed.wait(_LOOK_SECONDS)
         return None
 
     def tell(self, running: Running, item: Any) -> None:

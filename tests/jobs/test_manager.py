@@ -62,6 +62,16 @@ def test_a_running_run_stops_with_a_checkpoint_and_goes_on_from_there(home, jobs
     jobs.stop(run.id)
 
 
+def test_an_idle_worker_takes_a_job_that_comes_as_its_wait_times_out(jobs, new_run, wait_until):
+    jobs.start()
+    wait = jobs._changed.wait
+    # A Condition's wait that is notified while it goes back for the lock, its time being up, returns False.
+    jobs._changed.wait = lambda seconds: wait(seconds) and False
+    wait_until(lambda: jobs._changed._waiters, "the worker waits")
+    jobs.train(new_run(steps=1).id)
+    wait_until(lambda: jobs.recent(), "the job is over")
+
+
 def test_a_finished_run_is_extended(jobs, new_run):
     run, listener = new_run(steps=2), Listener()
     jobs.start()
