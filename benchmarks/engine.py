@@ -53,7 +53,7 @@ def main() -> None:
     form.add_argument("--markdown", action="store_true", help="the table of docs/performance.md")
     parser.add_argument("--only", default="", help="a regular expression that the names of works must match")
     parser.add_argument("--threads", type=int, default=2, help="threads of every side")
-    parser.add_argument("--reps", type=int, default=5, help="repetitions of which the median is taken")
+    parser.add_argument("--reps", type=int, default=5, help="turns of which the median is taken")
     parser.add_argument(
         "--peers-python",
         default=sys.executable,

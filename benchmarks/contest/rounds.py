@@ -19,12 +19,15 @@ from contest.works import LIBRARIES, OURS, Work
 
 # OpenMP's threads spin on for milliseconds after their last work, on cores that the next in turn needs.
 _PAUSE = 0.1
+# A turn is as many repetitions, the same of each side, as fill this time at least: after a pause the second
+# core of a virtual machine takes tens of milliseconds to come, as long as some of the works take in all.
+_TURN_SECONDS = 0.4
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How the workers run. peers_python: the interpreter of the libraries' workers."""
+    """How the workers run. reps: turns of each side. peers_python: the interpreter of the libraries."""
 
     threads: int = 2
     reps: int = 5
@@ -33,9 +36,11 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Medians over the repetitions; absent says that there is none, and why. result: by name, of the last.
+    """Medians over turns of the means of their repetitions; absent says that there is none, and why.
 
-    memory_mb: the peak; start_mb: what it was before the first repetition, most of it torch itself.
+    result: by name, of the last repetition.
+    memory_mb: the peak; start_mb: what it was before the first repetition, most of it torch itself. about_s:
+    how long one took when it was not yet measured.
     """
 
     seconds: float = 0.0
@@ -43,6 +48,7 @@ class Measured:
     first_s: float = 0.0
     memory_mb: float = 0.0
     start_mb: float = 0.0
+    about_s: float = 0.0
     device: str = ""
     absent: str = ""
     why: str = ""
@@ -75,9 +81,13 @@ class Worker:
     def is_there(self) -> bool:
         return "absent" not in self._greeting
 
-    def repeat(self) -> None:
+    @property
+    def about_s(self) -> float:
+        return self._greeting["about_s"]
+
+    def take_turn(self, repetitions: int) -> None:
         time.sleep(_PAUSE)
-        self._times.append(self._ask(""))
+        self._times.append(self._ask(str(repetitions)))
 
     def measured(self) -> Measured:
         if not self.is_there:
@@ -106,10 +116,11 @@ def measure(sides: Mapping[str, tuple[str, Work]], terms: Terms) -> dict[str, Me
     """Each side, (who, work) by a name, measured in turns with the others."""
     with ExitStack() as stack:
         workers = {name: stack.enter_context(_open(who, work, terms)) for name, (who, work) in sides.items()}
+        there = [worker for worker in workers.values() if worker.is_there]
+        fastest = min((worker.about_s for worker in there), default=1.0)
         for _ in range(terms.reps):
-            for worker in workers.values():
-                if worker.is_there:
-                    worker.repeat()
+            for worker in there:
+                worker.take_turn(max(1, round(_TURN_SECONDS / fastest)))
         return {name: worker.measured() for name, worker in workers.items()}
 
 

@@ -1,6 +1,6 @@
 """One side of one work, in a process of its own, so that its peak memory is its own.
 
-Standard input: a line of JSON, what to do; then an empty line for each repetition, and "result" at the end.
+Standard input: a line of JSON, what to do; then of each turn how many repetitions, and "result" at the end.
 Standard output: a line of JSON for each.
 """
 
@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -58,6 +59,13 @@ def repetition(once: plain.Once, device: str) -> tuple[dict[str, float], plain.R
     return {"seconds": seconds, "cpu_s": time.process_time() - cpu, "first_s": first}, result
 
 
+def turn(once: plain.Once, device: str, repetitions: int) -> tuple[dict[str, float], plain.Result]:
+    """The means over so many repetitions, one right after the other, and the results of the last."""
+    found = [repetition(once, device) for _ in range(repetitions)]
+    times = [times for times, _ in found]
+    return {name: fmean(time[name] for time in times) for name in times[0]}, found[-1][1]
+
+
 def memory_mb(device: str) -> float:
     """Peak memory: of the process, or of the tensors on a CUDA device."""
     if device == "cuda":
@@ -90,16 +98,15 @@ def serve(job: dict[str, object], say: Callable[[object], None], orders: Iterato
     start_mb = memory_mb(work.device)
     with kernels(job["who"], work):
         for _ in range(WARM_UPS):
-            _, result = repetition(once, work.device)
-        say(
-            {"start_mb": start_mb, "device": torch.cuda.get_device_name() if work.device == "cuda" else "cpu"}
-        )
+            times, result = repetition(once, work.device)
+        device = torch.cuda.get_device_name() if work.device == "cuda" else "cpu"
+        say({"start_mb": start_mb, "device": device, "about_s": times["seconds"]})
         for order in orders:
             if order.strip() == "result":
                 say({"memory_mb": memory_mb(work.device), "result": left(result)})
                 return
-            seconds, result = repetition(once, work.device)
-            say(seconds)
+            times, result = turn(once, work.device, int(order))
+            say(times)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,9 +18,9 @@ from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.model.draws import drawn
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
-from metalm.model.stepper import Stepper
+from metalm.model.stepper import Stepper, state_after
 from metalm.model.threads import each
-from metalm.model.writer import CompiledWriter
+from metalm.model.writer import CompiledWriter, PackedNetwork
 from metalm.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _CHUNK_TOKENS = 1024  # read between two looks at the stop flag
@@ -85,10 +86,10 @@ def sample_streams(
     ids = np.concatenate([tokenizer.encode(read).ids for read in (support, prompt)])
     ids = ids if len(ids) else tokenizer.encode(b"\n").ids
     device = next(iter(weights.values())).device
-    stepper = _having_read(Stepper(model, weights), torch.from_numpy(ids[:-1]).to(device), should_stop)
+    hidden_LBH = _read(model, weights, torch.from_numpy(ids[:-1]).to(device), should_stop)
     unknown_id = tokenizer.unknown_id if isinstance(tokenizer, CharacterTokenizer) else None
     first_B = torch.from_numpy(ids[-1:]).expand(num_streams)
-    writers = _writers(weights, stepper, first_B, temperature, unknown_id)
+    writers = _writers(model, weights, hidden_LBH, first_B, _Draws(temperature, unknown_id))
     pieces_V, wanted = tokenizer.pieces, [num_bytes] * num_streams
     chances = _chances(seed, num_streams)
     while max(wanted) > 0:
@@ -115,21 +116,28 @@ def as_text(pieces: Iterable[bytes]) -> Iterator[str]:
             yield text
 
 
-def _having_read(stepper: Stepper, tokens_T: Tensor, should_stop: ShouldStop) -> Stepper:
+def _read(model: GRULM, weights: Weights, tokens_T: Tensor, should_stop: ShouldStop) -> Tensor:
+    """The state of one stream, hidden_LBH, after what is read."""
+    hidden_LBH = next(iter(weights.values())).new_zeros((model.config.layers, 1, model.config.hidden))
     for chunk_T in tokens_T.split(_CHUNK_TOKENS) if len(tokens_T) else ():
         stop_if(should_stop)
-        stepper.read(chunk_T[None])
-    return stepper
+        hidden_LBH = state_after(weights, chunk_T[None], hidden_LBH)
+    return hidden_LBH
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """How tokens are drawn. banned: a token that never is."""
+
+    temperature: float
+    banned: int | None
 
 
 class _Writer:
     """Some of the streams, on one thread, where there is no compiled code; see `CompiledWriter`."""
 
-    def __init__(
-        self, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
-    ) -> None:
-        self._stepper, self._tokens_B = stepper, tokens_B
-        self._temperature, self._unknown_id = temperature, unknown_id
+    def __init__(self, stepper: Stepper, tokens_B: Tensor, draws: _Draws) -> None:
+        self._stepper, self._tokens_B, self._draws = stepper, tokens_B, draws
 
     def __len__(self) -> int:
         return len(self._tokens_B)
@@ -140,25 +148,25 @@ class _Writer:
 
     def _next(self, chances_B: Tensor) -> Tensor:
         logits_BV = self._stepper.step(self._tokens_B).cpu()
-        if self._unknown_id is not None:
-            logits_BV[:, self._unknown_id] = -torch.inf
-        drawn_B = drawn(logits_BV, self._temperature, chances_B)
+        if self._draws.banned is not None:
+            logits_BV[:, self._draws.banned] = -torch.inf
+        drawn_B = drawn(logits_BV, self._draws.temperature, chances_B)
         # Whoever reads "no token" ends it all; until then any will do.
         self._tokens_B = drawn_B.clamp(max=logits_BV.shape[1] - 1)
         return drawn_B
 
 
 def _writers(
-    weights: Weights, stepper: Stepper, tokens_B: Tensor, temperature: float, unknown_id: int | None
+    model: GRULM, weights: Weights, hidden_LBH: Tensor, tokens_B: Tensor, draws: _Draws
 ) -> list[_Writer | CompiledWriter]:
-    """The streams, shared out among the threads, each going on from the stepper's state."""
-    parts = tokens_B.split(_shares(len(tokens_B), stepper.device))
-    if not CompiledWriter.available_for(weights):
-        return [_Writer(stepper.copied(), part, temperature, unknown_id) for part in parts]
-    states = [stepper.hidden_LBH.expand(-1, len(part), -1) for part in parts]
+    """The streams, shared out among the threads, each going on from one state."""
+    parts = tokens_B.split(_shares(len(tokens_B), hidden_LBH.device))
+    if not PackedNetwork.available_for(weights):
+        return [_Writer(Stepper(model, weights, hidden_LBH), part, draws) for part in parts]
+    network = PackedNetwork(weights)
     return [
-        CompiledWriter(weights, state, part, temperature, unknown_id)
-        for state, part in zip(states, parts, strict=True)
+        CompiledWriter(network, hidden_LBH.expand(-1, len(part), -1), part, draws.temperature, draws.banned)
+        for part in parts
     ]
 
 

@@ -209,8 +209,8 @@ class JobManager:
                     if is_ours and _slot_of(job, slots) == slot and self._home.store.jobs.start(job.id):
                         self._running[job.id] = Running(job)
                         return self._running[job.id]
-                # Jobs come in by `_submit` only, which counts them: a wait that is told in the moment in which
-                # its time is up says that it was not. An interpreter that ends tells nobody.
+                # Jobs come in by `_submit` only, which counts: a wait that is told as its time is up says
+                # that it was not. An interpreter that ends tells nobody.
                 while seen == self._submitted and not self.is_halting:
                     self._changed.wait(_LOOK_SECONDS)
         return None

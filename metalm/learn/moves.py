@@ -44,9 +44,8 @@ class Moves:
             factors_T = torch.ones_like(factors_T)
         rate = self._rule.rate(name, step)
         if isinstance(rate, Tensor):
-            way = way.mul_(rate).mul_(per_task(-factors_T, way)).add_(weight)
-        else:
-            way = way.mul_(per_task(-rate * factors_T, way)).add_(weight)
+            way, rate = way.mul_(rate), 1.0
+        way = torch.addcmul(weight, way, per_task(factors_T, way), value=-rate, out=way)
         if not self._rule.inner.proximal:
             return way
         return torch.lerp(self._start[name], way, share_left(self._rule, name, way))

@@ -1,8 +1,10 @@
 """The fast engine: derivatives written by hand, many tasks side by side, every core busy.
 
-A call is cut into parts, of some tasks each or, where there are fewer tasks than threads, of some of a task's
-texts. A part is small enough for the processor's cache, runs on one thread from beginning to end, and its
-results are put together in a fixed order: the same call gives the same bits.
+A call is cut into parts of some tasks each. A part is small enough for the processor's cache, runs on one
+thread from beginning to end, and its results are put together in a fixed order: the same call gives the same
+bits. Where there are fewer tasks than threads they come one after another, and a team of threads shares each:
+of the recurrence every thread has some of the units, whose weights stay in its own cache. The threads of a
+narrow network would wait for one another longer than they work; there a part is some of a task's texts.
 Shapes: see `metalm.model.engine` and `metalm.model.passes`.
 """
 
@@ -27,7 +29,7 @@ from metalm.model.threads import each
 _CACHE_BYTES = 8 << 20
 TASKS_AT_ONCE = 2  # of a training, on the CPU; or one for each thread
 _TASKS_ON_A_GPU = 64
-_WIDE = 128  # hidden units: below, threads would wait for one another longer than they work
+_WIDE = 128  # hidden units from which on a team pays
 _Result = TypeVar("_Result")
 
 
@@ -118,9 +120,7 @@ class FastEngine:
         hidden = windows.hidden_TLBH
         if hidden is not None:
             hidden = hidden[part.begin : part.end, :, part.first : part.last]
-        # One text alone: of a wide network its steps are worth sharing.
-        is_alone = windows.targets_TBS.shape[:2] == (1, 1) and self._hidden >= _WIDE
-        team = self._threads if is_alone else 1
+        team = self._team(len(windows.tokens_TBS))
         return Pass(here, self._layers, part.of(windows.inputs_TBS), hidden, keep=keep, team=team)
 
     def _run(
@@ -128,7 +128,12 @@ class FastEngine:
     ) -> list[tuple[Part, _Result]]:
         """`work` on every part, in the order of the parts."""
         parts = self._parts(weights, windows)
-        return list(zip(parts, each(work, parts, self._threads), strict=True))
+        at_once = self._threads if self._team(len(windows.tokens_TBS)) == 1 else 1
+        return list(zip(parts, each(work, parts, at_once), strict=True))
+
+    def _team(self, tasks: int) -> int:
+        """How many threads share a part."""
+        return self._threads if tasks < self._threads and self._hidden >= _WIDE else 1
 
     def _parts(self, weights: TaskWeights, windows: Windows) -> list[Part]:
         tasks, texts, steps = windows.inputs_TBS.shape
@@ -140,7 +145,7 @@ class FastEngine:
         at_once = max(1, min(_CACHE_BYTES // (numbers * table.element_size()), -(-tasks // self._threads)))
         if tasks >= self._threads:
             return [Part(t, min(t + at_once, tasks), 0, texts) for t in range(0, tasks, at_once)]
-        pieces = max(1, min(texts, self._threads // tasks))
+        pieces = max(1, min(texts, self._threads // tasks)) if self._team(tasks) == 1 else 1
         cuts = [texts * i // pieces for i in range(pieces + 1)]
         return [
             Part(t, t + 1, first, last)

@@ -18,6 +18,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -40,6 +43,7 @@
 typedef REAL vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)))); /* need not be aligned */
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8") /* a loop over sums that stays one would put them into memory */
 
 /* ---- vectors, the last of a row perhaps cut short: n lanes count ---- */
 
@@ -76,44 +80,58 @@ INLINE void powers(vec x, vec *two_to_k, vec *small) {
     vec k = (x * (REAL)1.4426950408889634 + shift) - shift;                              /* rounds to a whole number */
     vec rest = x - k * (REAL)(sizeof(REAL) == 4 ? 0.693145751953125 : 0.6931471803691238);
     rest = rest - k * (REAL)(sizeof(REAL) == 4 ? 1.428606765330187e-06 : 1.9082149292705877e-10);
-    static const REAL inverse[] = {1, 1, 1. / 2, 1. / 3, 1. / 4, 1. / 5, 1. / 6, 1. / 7, 1. / 8,
-                                   1. / 9, 1. / 10, 1. / 11, 1. / 12, 1. / 13};
-    vec sum = (vec){0} + 1;
-    for (int i = terms; i > 1; i--) sum = sum * rest * inverse[i] + 1;
+    static const REAL inverse[] = {1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
+                                   1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800};
+    vec sum = (vec){0} + inverse[terms - 1];
+    for (int i = terms - 1; i > 0; i--) sum = sum * rest + inverse[i - 1];
     *small = sum * rest;
     ints bits = __builtin_convertvector(k, ints);
     *two_to_k = (vec)((bits + (sizeof(REAL) == 4 ? 127 : 1023)) << (sizeof(REAL) == 4 ? 23 : 52));
 }
 
+/* 1 / x, of an x from 1 on: dividing a whole vector of this length takes Intel's processors as long as 16 products. */
+INLINE vec reciprocal(vec x) {
+#if defined(__AVX512F__)
+    if (sizeof(REAL) == 4) {
+        const vec y = (vec)_mm512_rcp14_ps((__m512)x);
+        return y + y * (1 - x * y); /* Newton's step; what was right to 14 bits is right to 28 */
+    }
+#endif
+    return 1 / x;
+}
+
 INLINE vec sigmoid(vec x) {
     vec scale, small;
     powers(clamped(-x, sizeof(REAL) == 4 ? 87 : 700), &scale, &small);
-    return 1 / (1 + (scale + scale * small));
+    return reciprocal(1 + (scale + scale * small));
 }
 
 INLINE vec tanh_(vec x) {
     vec scale, small;
     powers(clamped(2 * x, sizeof(REAL) == 4 ? 40 : 80), &scale, &small);
     vec minus_one = scale * small + (scale - 1); /* exp(2x) - 1, exact near 0 */
-    return minus_one / (minus_one + 2);
+    return minus_one * reciprocal(minus_one + 2);
 }
 
 /* ---- tiles ---- */
 
-/* sum[r][v] += a[r][k] * w[k][v] over k: `rows` rows of a, `vectors` vectors of packed w. */
-INLINE void accumulate(const long rows, const long vectors, vec *sum, long depth, const REAL *a, long stride,
-                       const REAL *w) {
+/* sum[b][r][v] += a[r][k] * w[b][k][v] over k: `rows` rows of a, `blocks` blocks of `vectors` vectors of packed w, which
+   lie `apart` numbers from one another. */
+INLINE void accumulate(const long rows, const long blocks, const long vectors, vec *sum, long depth, const REAL *a,
+                       long stride, const REAL *w, long apart) {
 #pragma GCC unroll 4
     for (long k = 0; k < depth; k++, w += vectors * LANES) {
-#pragma GCC unroll 8
-        for (long r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-            for (long v = 0; v < vectors; v++) sum[r * vectors + v] += a[r * stride + k] * *(const vec *)(w + v * LANES);
+        for (long b = 0; b < blocks; b++) {
+#pragma GCC unroll 8
+            for (long r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+                for (long v = 0; v < vectors; v++)
+                    sum[(b * rows + r) * vectors + v] += a[r * stride + k] * *(const vec *)(w + b * apart + v * LANES);
+            }
         }
     }
 }
-
-#define UNROLL _Pragma("GCC unroll 8") /* a loop over sums that stays one would put them into memory */
 
 /* BODY(rows) with the number of rows a constant, so that the compiler keeps the sums in registers. */
 #if ROWS == 8
@@ -143,14 +161,15 @@ static void pack_forward(REAL *packed, const REAL *w, long H, long begin, long d
         }
 }
 
-/* W (3H, H), to be multiplied from the right of a derivative row: [block of units][k][PAIR vectors]. */
-static void pack_backward(REAL *packed, const REAL *w, long H, long begin, long depth) {
+/* W (3H, H), to be multiplied from the right of a derivative row: [block of units][k][PAIR vectors], the blocks of the
+   units [low, high) only. */
+static void pack_backward(REAL *packed, const REAL *w, long H, long begin, long depth, long low, long high) {
     const long width = PAIR * LANES;
-    for (long j = 0; j < blocks(H, width); j++)
+    for (long unit = low; unit < high; unit += width)
         for (long k = 0; k < GATES * H; k++) {
-            REAL *to = packed + (j * depth + begin + k) * width;
-            long n = at_most(H - j * width, width);
-            memcpy(to, w + k * H + j * width, n * sizeof(REAL));
+            REAL *to = packed + (unit - low) * depth + (begin + k) * width;
+            const long n = at_most(H - unit, width);
+            memcpy(to, w + k * H + unit, n * sizeof(REAL));
             memset(to + n, 0, (width - n) * sizeof(REAL));
         }
 }
@@ -170,7 +189,7 @@ static void product(REAL *out, const REAL *x, const REAL *packed, const REAL *bi
         for (long first = 0; first < R; first += ROWS) {
 #define BODY(rows) {                                                                                          \
     vec sum[rows * PAIR] = {0};                                                                               \
-    accumulate(rows, PAIR, sum, K, x + first * K, K, packed + unit * K);                                      \
+    accumulate(rows, 1, PAIR, sum, K, x + first * K, K, packed + unit * K, 0);                                    \
     UNROLL for (long i = 0; i < rows; i++)                                                                    \
         UNROLL for (long v = 0; v < PAIR; v++) {                                                              \
             const long at = unit + v * LANES;                                                                 \
@@ -186,11 +205,31 @@ INLINE const REAL *row_of(const REAL *input, const long *index, long row, long w
     return input + (index ? index[row] : row) * width;
 }
 
-/* Come to a meeting that begins when `expected` have come to it and to those before. */
-static void meet(long *arrived, long expected) {
-    __atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL);
-    for (long looks = 0; __atomic_load_n(arrived, __ATOMIC_ACQUIRE) < expected; looks++)
+/* ---- teams ---- */
+
+/* One of several threads that make the same call, each for the units [low, high) of every step. They meet after a step,
+   at a counter that all share and that is 0 at first. */
+typedef struct { long low, high, members, met, *arrived; } team;
+
+INLINE team member_of(long H, long width, long member, long members, long *arrived) {
+    const long all = blocks(H, width);
+    team own = {at_most(all * member / members * width, H), at_most(all * (member + 1) / members * width, H), members, 0,
+                arrived};
+    return own;
+}
+
+static void meet(team *own) {
+    if (own->members == 1) return;
+    const long expected = own->members * ++own->met;
+    __atomic_add_fetch(own->arrived, 1, __ATOMIC_ACQ_REL);
+    for (long looks = 0; __atomic_load_n(own->arrived, __ATOMIC_ACQUIRE) < expected; looks++)
         if (looks > 1000) sched_yield(); /* whoever is waited for may need this core */
+}
+
+/* Without memory a member does nothing, and nobody must wait for it. */
+static int without_memory(const team *own) {
+    if (own->members > 1) __atomic_store_n(own->arrived, LONG_MAX / 2, __ATOMIC_RELEASE);
+    return 1;
 }
 
 /* ---- the functions; each returns 0, or 1 when there is no memory ---- */
@@ -204,173 +243,194 @@ int gru_pack(long H, const REAL *w, REAL *packed) {
     return 0;
 }
 
+/* Of the rows from `row` on, the units of `wide` blocks from `unit` on. Few rows take several blocks at once: a sum
+   waits for its last addition, so enough of them must be under way. */
+INLINE void forward_tile(const long rows, const long wide, long unit, long row, long H, const REAL *packed,
+                         const REAL *bias, const REAL *input, const long *index, const REAL *before, REAL *after,
+                         REAL *gates) {
+    vec sum[ROWS * GATES];
+    UNROLL for (long b = 0; b < wide; b++) {
+        UNROLL for (long r = 0; r < rows; r++) {
+            UNROLL for (long g = 0; g < GATES; g++) {
+                const long at = unit + b * LANES;
+                sum[(b * rows + r) * GATES + g] = load(bias + g * H + at, H - at);
+            }
+        }
+    }
+    accumulate(rows, wide, GATES, sum, H, before + row * H, H, packed + unit * GATES * H, GATES * H * LANES);
+    UNROLL for (long b = 0; b < wide; b++) {
+        UNROLL for (long i = 0; i < rows; i++) {
+            const vec *a = sum + (b * rows + i) * GATES;
+            const long at = unit + b * LANES, n = H - at;
+            const REAL *x = row_of(input, index, row + i, GATES * H) + at;
+            const vec r = sigmoid(load(x, n) + a[0]), z = sigmoid(load(x + H, n) + a[1]);
+            const vec t = tanh_(load(x + 2 * H, n) + r * a[2]);
+            store(after + (row + i) * H + at, t + z * (load(before + (row + i) * H + at, n) - t), n);
+            if (gates) {
+                REAL *g = gates + (row + i) * 4 * H + at;
+                store(g, r, n), store(g + H, z, n), store(g + 2 * H, t, n), store(g + 3 * H, a[2], n);
+            }
+        }
+    }
+}
+
 /* input (., 3H): W_ih x + b_ih, row index[s * R + r] of it for step s and row r (index NULL: rows in order).
    hs (S + 1, R, H): hs[0] is given, the rest is written. gates (S, R, 4H), or NULL when no derivative will follow.
-   prepared: what gru_pack made of w, or NULL. A team of threads may make the same call, each as another member: each
-   computes some of the units of every step, and they meet after it, at the counter `arrived`, 0 at first. */
+   prepared: what gru_pack made of w, or NULL. */
 int gru_forward(long S, long R, long H, long member, long members, const REAL *input, const long *index, const REAL *w,
                 const REAL *bias, REAL *hs, REAL *gates, const REAL *prepared, long *arrived) {
-    const long low = blocks(H, LANES) * member / members * LANES;
-    const long high = member + 1 == members ? H : blocks(H, LANES) * (member + 1) / members * LANES;
-    REAL *own = prepared ? NULL : scratch(gru_packed_size(H));
-    if (!prepared && !own) {
-        if (members > 1) __atomic_store_n(arrived, LONG_MAX / 2, __ATOMIC_RELEASE); /* nobody must wait for it */
-        return 1;
-    }
-    if (own) pack_forward(own, w, H, 0, H, low, high);
-    const REAL *packed = prepared ? prepared : own;
+    team own = member_of(H, LANES, member, members, arrived);
+    REAL *memory = prepared ? NULL : scratch(gru_packed_size(H));
+    if (!prepared && !memory) return without_memory(&own);
+    if (memory) pack_forward(memory, w, H, 0, H, own.low, own.high);
+    const REAL *packed = prepared ? prepared : memory;
     for (long s = 0; s < S; s++) {
-        const REAL *before = hs + s * R * H;
-        REAL *after = hs + (s + 1) * R * H;
-        for (long unit = low; unit < high; unit += LANES) {
-            const long n = H - unit;
-            const REAL *block = packed + unit * GATES * H;
-            const vec br = load(bias + unit, n), bz = load(bias + H + unit, n), bn = load(bias + 2 * H + unit, n);
-            for (long first = 0; first < R; first += ROWS) {
-#define BODY(rows) {                                                                                        \
-    vec sum[rows * GATES];                                                                                  \
-    UNROLL for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;\
-    accumulate(rows, GATES, sum, H, before + first * H, H, block);                                          \
-    UNROLL for (long i = 0; i < rows; i++) {                                                                \
-        const long row = first + i;                                                                         \
-        const REAL *x = row_of(input, index, s * R + row, 3 * H) + unit;                                    \
-        const vec r = sigmoid(load(x, n) + sum[i * GATES]);                                                 \
-        const vec z = sigmoid(load(x + H, n) + sum[i * GATES + 1]);                                         \
-        const vec t = tanh_(load(x + 2 * H, n) + r * sum[i * GATES + 2]);                                   \
-        store(after + row * H + unit, t + z * (load(before + row * H + unit, n) - t), n);                   \
-        if (gates) {                                                                                        \
-            REAL *g = gates + (s * R + row) * 4 * H + unit;                                                 \
-            store(g, r, n), store(g + H, z, n), store(g + 2 * H, t, n);                                     \
-            store(g + 3 * H, sum[i * GATES + 2], n);                                                        \
-        }                                                                                                   \
-    }                                                                                                       \
-}
-                FOR_ROWS(R - first, BODY)
+        const REAL *before = hs + s * R * H, *x = index ? input : input + s * R * GATES * H;
+        const long *rows_of_x = index ? index + s * R : NULL;
+        REAL *after = hs + (s + 1) * R * H, *kept = gates ? gates + s * R * 4 * H : NULL;
+        for (long unit = own.low, wide; unit < own.high; unit += wide * LANES) {
+            wide = R <= ROWS / 4 && own.high - unit >= 4 * LANES ? 4 : R <= ROWS / 2 && own.high - unit >= 2 * LANES ? 2 : 1;
+            for (long row = 0; row < R; row += ROWS) {
+#define BODY(rows)                                                                                                     \
+    if (wide == 4) forward_tile(rows, rows <= ROWS / 4 ? 4 : 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept); \
+    else if (wide == 2) forward_tile(rows, rows <= ROWS / 2 ? 2 : 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept); \
+    else forward_tile(rows, 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept);
+                FOR_ROWS(R - row, BODY)
 #undef BODY
             }
         }
-        if (members > 1) meet(arrived, members * (s + 1));
+        meet(&own);
     }
-    free(own);
+    free(memory);
     return 0;
 }
 
-/* dh[r] (a row of H, padded to `padded`) += d[r][0:depth] times packed backward weights. */
-static void add_product(REAL *dh, long padded, const REAL *d, const REAL *packed, long R, long H, long begin,
-                        long depth, long whole) {
+/* dh[r] (a row of `span` units) += d[r][0:depth] times packed backward weights, from row `begin` of their `whole`. */
+static void add_product(REAL *dh, long span, const REAL *d, const REAL *packed, long R, long H, long begin, long depth,
+                        long whole) {
     const long width = PAIR * LANES;
-    for (long unit = 0; unit < H; unit += width)
+    for (long unit = 0; unit < span; unit += width)
         for (long first = 0; first < R; first += ROWS) {
 #define BODY(rows) {                                                                                          \
     vec sum[rows * PAIR] = {0};                                                                               \
-    accumulate(rows, PAIR, sum, depth, d + first * 4 * H, 4 * H, packed + unit * whole + begin * width);      \
+    accumulate(rows, 1, PAIR, sum, depth, d + first * 4 * H, 4 * H, packed + unit * whole + begin * width, 0);\
     UNROLL for (long i = 0; i < rows; i++)                                                                    \
-        UNROLL for (long v = 0; v < PAIR; v++)                                                                 \
-            *(vec *)(dh + (first + i) * padded + unit + v * LANES) += sum[i * PAIR + v];                      \
+        UNROLL for (long v = 0; v < PAIR; v++)                                                                \
+            *(vec *)(dh + (first + i) * span + unit + v * LANES) += sum[i * PAIR + v];                        \
 }
             FOR_ROWS(R - first, BODY)
 #undef BODY
         }
 }
 
-/* One step's derivatives of the gates from dh (of the state after it); dh becomes what reaches the state before it
-   beside W_hh. */
-INLINE void gate_derivatives(REAL *dh, const REAL *g, const REAL *before, REAL *d, long H) {
-    for (long unit = 0; unit < H; unit += LANES) {
+/* One step's derivatives of the gates of the units [low, high) from dh (of the state after it, from unit `low` on),
+   which becomes what reaches the state before it beside W_hh. dout: what comes from above. */
+INLINE void gate_derivatives(REAL *dh, const REAL *dout, const REAL *g, const REAL *before, REAL *d, long low, long high,
+                             long H) {
+    for (long unit = low; unit < high; unit += LANES) {
         const long n = H - unit;
         const vec r = load(g + unit, n), z = load(g + H + unit, n), t = load(g + 2 * H + unit, n);
-        const vec hn = load(g + 3 * H + unit, n), h = load(before + unit, n), dy = *(vec *)(dh + unit);
+        const vec hn = load(g + 3 * H + unit, n), h = load(before + unit, n);
+        const vec dy = *(vec *)(dh + unit - low) + load(dout + unit, n);
         const vec dn = dy * (1 - z) * (1 - t * t);
         store(d + unit, dn * hn * r * (1 - r), n);
         store(d + H + unit, dy * (h - t) * z * (1 - z), n);
         store(d + 2 * H + unit, dn * r, n);
         store(d + 3 * H + unit, dn, n);
-        *(vec *)(dh + unit) = dy * z;
+        *(vec *)(dh + unit - low) = dy * z;
     }
-}
-
-INLINE void add_row(REAL *dh, const REAL *dout, long H) {
-    for (long unit = 0; unit < H; unit += LANES) *(vec *)(dh + unit) += load(dout + unit, H - unit);
 }
 
 /* dout (S, R, H): derivatives by hs[1:] from above. Writes d (S, R, 4H), which may be the memory of the gates: every
    number of theirs is read before the one in its place is written. */
-int gru_backward(long S, long R, long H, const REAL *w, const REAL *hs, const REAL *gates, const REAL *dout, REAL *d) {
-    const long padded = blocks(H, PAIR * LANES) * PAIR * LANES;
-    REAL *packed = scratch(padded * GATES * H), *dh = scratch(R * padded);
-    if (!packed || !dh) { free(packed), free(dh); return 1; }
-    pack_backward(packed, w, H, 0, GATES * H);
-    memset(dh, 0, R * padded * sizeof(REAL));
+int gru_backward(long S, long R, long H, long member, long members, const REAL *w, const REAL *hs, const REAL *gates,
+                 const REAL *dout, REAL *d, long *arrived) {
+    const long width = PAIR * LANES, depth = GATES * H;
+    team own = member_of(H, width, member, members, arrived);
+    const long span = blocks(own.high - own.low, width) * width;
+    REAL *packed = scratch(span * depth), *dh = scratch(R * span);
+    if (!packed || !dh) { free(packed), free(dh); return without_memory(&own); }
+    pack_backward(packed, w, H, 0, depth, own.low, own.high);
+    memset(dh, 0, R * span * sizeof(REAL));
     for (long s = S - 1; s >= 0; s--) {
-        for (long r = 0; r < R; r++) {
-            const long row = s * R + r;
-            add_row(dh + r * padded, dout + row * H, H);
-            gate_derivatives(dh + r * padded, gates + row * 4 * H, hs + row * H, d + row * 4 * H, H);
-        }
-        if (s > 0) add_product(dh, padded, d + s * R * 4 * H, packed, R, H, 0, GATES * H, GATES * H);
+        for (long row = s * R; row < (s + 1) * R; row++)
+            gate_derivatives(dh + (row - s * R) * span, dout + row * H, gates + row * 4 * H, hs + row * H,
+                             d + row * 4 * H, own.low, own.high, H);
+        if (s == 0) break; /* the first state is given */
+        meet(&own);
+        add_product(dh, span, d + s * R * 4 * H, packed, R, H, 0, depth, depth);
     }
     free(packed), free(dh);
     return 0;
 }
 
+/* Of the rows from `row` on, the tangents of the units from `unit` on. */
+INLINE void tangent_tile(const long rows, long unit, long row, long H, const REAL *packed, const REAL *bias_dot,
+                         const REAL *input_dot, const long *index, const REAL *before, const REAL *before_dot,
+                         const REAL *gates, REAL *after_dot, REAL *gates_dot) {
+    const long n = H - unit;
+    const REAL *block = packed + unit * GATES * 2 * H;
+    vec sum[ROWS * GATES];
+    UNROLL for (long r = 0; r < rows; r++)
+        UNROLL for (long g = 0; g < GATES; g++) sum[r * GATES + g] = load(bias_dot + g * H + unit, n);
+    accumulate(rows, 1, GATES, sum, H, before_dot + row * H, H, block, 0);
+    accumulate(rows, 1, GATES, sum, H, before + row * H, H, block + H * GATES * LANES, 0);
+    UNROLL for (long i = 0; i < rows; i++) {
+        const REAL *x = row_of(input_dot, index, row + i, GATES * H) + unit;
+        const REAL *g = gates + (row + i) * 4 * H + unit;
+        const vec r = load(g, n), z = load(g + H, n), t = load(g + 2 * H, n), hn = load(g + 3 * H, n);
+        const vec r_dot = r * (1 - r) * (load(x, n) + sum[i * GATES]);
+        const vec z_dot = z * (1 - z) * (load(x + H, n) + sum[i * GATES + 1]);
+        const vec hn_dot = sum[i * GATES + 2];
+        const vec t_dot = (1 - t * t) * (load(x + 2 * H, n) + r_dot * hn + r * hn_dot);
+        const long at = (row + i) * H + unit;
+        const vec h = load(before + at, n), h_dot = load(before_dot + at, n);
+        REAL *to = gates_dot + (row + i) * 4 * H + unit;
+        store(to, r_dot, n), store(to + H, z_dot, n), store(to + 2 * H, t_dot, n), store(to + 3 * H, hn_dot, n);
+        store(after_dot + at, t_dot + z_dot * (h - t) + z * (h_dot - t_dot), n);
+    }
+}
+
 /* The tangent of gru_forward along (input_dot, w_dot, bias_dot), from a state whose tangent is 0: hs_dot[0] is given
    as 0. hs and gates are what gru_forward wrote. */
-int gru_tangent(long S, long R, long H, const REAL *input_dot, const long *index, const REAL *w, const REAL *w_dot,
-                const REAL *bias_dot, const REAL *hs, const REAL *gates, REAL *hs_dot, REAL *gates_dot) {
+int gru_tangent(long S, long R, long H, long member, long members, const REAL *input_dot, const long *index,
+                const REAL *w, const REAL *w_dot, const REAL *bias_dot, const REAL *hs, const REAL *gates, REAL *hs_dot,
+                REAL *gates_dot, long *arrived) {
+    team own = member_of(H, LANES, member, members, arrived);
     const long depth = 2 * H; /* W times the state's tangent, then the tangent of W times the state */
-    REAL *packed = scratch(blocks(H, LANES) * LANES * GATES * depth);
-    if (!packed) return 1;
-    pack_forward(packed, w, H, 0, depth, 0, H);
-    pack_forward(packed, w_dot, H, H, depth, 0, H);
+    REAL *packed = scratch(2 * gru_packed_size(H));
+    if (!packed) return without_memory(&own);
+    pack_forward(packed, w, H, 0, depth, own.low, own.high);
+    pack_forward(packed, w_dot, H, H, depth, own.low, own.high);
     for (long s = 0; s < S; s++) {
-        const REAL *before = hs + s * R * H, *before_dot = hs_dot + s * R * H;
-        REAL *after_dot = hs_dot + (s + 1) * R * H;
-        for (long unit = 0; unit < H; unit += LANES) {
-            const long n = H - unit;
-            const REAL *block = packed + unit * GATES * depth;
-            const vec br = load(bias_dot + unit, n), bz = load(bias_dot + H + unit, n);
-            const vec bn = load(bias_dot + 2 * H + unit, n);
-            for (long first = 0; first < R; first += ROWS) {
-#define BODY(rows) {                                                                                        \
-    vec sum[rows * GATES];                                                                                  \
-    UNROLL for (long r = 0; r < rows; r++) sum[r * GATES] = br, sum[r * GATES + 1] = bz, sum[r * GATES + 2] = bn;\
-    accumulate(rows, GATES, sum, H, before_dot + first * H, H, block);                                      \
-    accumulate(rows, GATES, sum, H, before + first * H, H, block + H * GATES * LANES);                      \
-    UNROLL for (long i = 0; i < rows; i++) {                                                                \
-        const long row = first + i;                                                                         \
-        const REAL *x = row_of(input_dot, index, s * R + row, 3 * H) + unit;                                \
-        const REAL *g = gates + (s * R + row) * 4 * H + unit;                                               \
-        const vec r = load(g, n), z = load(g + H, n), t = load(g + 2 * H, n), hn = load(g + 3 * H, n);      \
-        const vec r_dot = r * (1 - r) * (load(x, n) + sum[i * GATES]);                                      \
-        const vec z_dot = z * (1 - z) * (load(x + H, n) + sum[i * GATES + 1]);                              \
-        const vec hn_dot = sum[i * GATES + 2];                                                              \
-        const vec t_dot = (1 - t * t) * (load(x + 2 * H, n) + r_dot * hn + r * hn_dot);                     \
-        const vec h = load(before + row * H + unit, n), h_dot = load(before_dot + row * H + unit, n);       \
-        REAL *to = gates_dot + (s * R + row) * 4 * H + unit;                                                \
-        store(to, r_dot, n), store(to + H, z_dot, n), store(to + 2 * H, t_dot, n);                          \
-        store(to + 3 * H, hn_dot, n);                                                                       \
-        store(after_dot + row * H + unit, t_dot + z_dot * (h - t) + z * (h_dot - t_dot), n);                \
-    }                                                                                                       \
-}
-                FOR_ROWS(R - first, BODY)
+        const REAL *x = index ? input_dot : input_dot + s * R * GATES * H;
+        for (long unit = own.low; unit < own.high; unit += LANES)
+            for (long row = 0; row < R; row += ROWS) {
+#define BODY(rows)                                                                                                   \
+    tangent_tile(rows, unit, row, H, packed, bias_dot, x, index ? index + s * R : NULL, hs + s * R * H,              \
+                 hs_dot + s * R * H, gates + s * R * 4 * H, hs_dot + (s + 1) * R * H, gates_dot + s * R * 4 * H);
+                FOR_ROWS(R - row, BODY)
 #undef BODY
             }
-        }
+        meet(&own);
     }
     free(packed);
     return 0;
 }
 
 /* gate_derivatives and its tangent. e: the tangent of dh, which becomes that of what reaches the state before. */
-INLINE void gate_derivative_tangents(REAL *dh, REAL *e, const REAL *g, const REAL *g_dot, const REAL *before,
-                                     const REAL *before_dot, REAL *d, REAL *d_dot, long H) {
-    for (long unit = 0; unit < H; unit += LANES) {
+INLINE void gate_derivative_tangents(REAL *dh, REAL *e, const REAL *dout, const REAL *dout_dot, const REAL *g,
+                                     const REAL *g_dot, const REAL *before, const REAL *before_dot, REAL *d, REAL *d_dot,
+                                     long low, long high, long H) {
+    for (long unit = low; unit < high; unit += LANES) {
         const long n = H - unit;
         const vec r = load(g + unit, n), z = load(g + H + unit, n), t = load(g + 2 * H + unit, n);
-        const vec hn = load(g + 3 * H + unit, n), h = load(before + unit, n), dy = *(vec *)(dh + unit);
+        const vec hn = load(g + 3 * H + unit, n), h = load(before + unit, n);
         const vec r_dot = load(g_dot + unit, n), z_dot = load(g_dot + H + unit, n);
         const vec t_dot = load(g_dot + 2 * H + unit, n), hn_dot = load(g_dot + 3 * H + unit, n);
-        const vec h_dot = load(before_dot + unit, n), dy_dot = *(vec *)(e + unit);
+        const vec h_dot = load(before_dot + unit, n);
+        const vec dy = *(vec *)(dh + unit - low) + load(dout + unit, n);
+        const vec dy_dot = *(vec *)(e + unit - low) + load(dout_dot + unit, n);
         const vec dn = dy * (1 - z) * (1 - t * t);
         const vec dn_dot = (dy_dot * (1 - z) - dy * z_dot) * (1 - t * t) - 2 * dy * (1 - z) * t * t_dot;
         const vec dr = dn * hn;
@@ -383,36 +443,38 @@ INLINE void gate_derivative_tangents(REAL *dh, REAL *e, const REAL *g, const REA
         store(d_dot + 2 * H + unit, dn_dot * r + dn * r_dot, n);
         store(d + 3 * H + unit, dn, n);
         store(d_dot + 3 * H + unit, dn_dot, n);
-        *(vec *)(dh + unit) = dy * z;
-        *(vec *)(e + unit) = dy_dot * z + dy * z_dot;
+        *(vec *)(dh + unit - low) = dy * z;
+        *(vec *)(e + unit - low) = dy_dot * z + dy * z_dot;
     }
 }
 
 /* gru_backward and its tangent in one pass: the first is needed at every step of the second. Here, too, d may be gates
    and d_dot gates_dot. */
-int gru_backward_tangent(long S, long R, long H, const REAL *w, const REAL *w_dot, const REAL *hs, const REAL *gates,
-                         const REAL *hs_dot, const REAL *gates_dot, const REAL *dout, const REAL *dout_dot, REAL *d,
-                         REAL *d_dot) {
-    const long padded = blocks(H, PAIR * LANES) * PAIR * LANES, depth = GATES * H, whole = 2 * depth;
-    REAL *packed = scratch(padded * whole), *dh = scratch(2 * R * padded);
-    if (!packed || !dh) { free(packed), free(dh); return 1; }
-    REAL *e = dh + R * padded;
-    pack_backward(packed, w, H, 0, whole);
-    pack_backward(packed, w_dot, H, depth, whole);
-    memset(dh, 0, 2 * R * padded * sizeof(REAL));
+int gru_backward_tangent(long S, long R, long H, long member, long members, const REAL *w, const REAL *w_dot,
+                         const REAL *hs, const REAL *gates, const REAL *hs_dot, const REAL *gates_dot, const REAL *dout,
+                         const REAL *dout_dot, REAL *d, REAL *d_dot, long *arrived) {
+    const long width = PAIR * LANES, depth = GATES * H, whole = 2 * depth;
+    team own = member_of(H, width, member, members, arrived);
+    const long span = blocks(own.high - own.low, width) * width;
+    REAL *packed = scratch(span * whole), *dh = scratch(2 * R * span);
+    if (!packed || !dh) { free(packed), free(dh); return without_memory(&own); }
+    REAL *e = dh + R * span;
+    pack_backward(packed, w, H, 0, whole, own.low, own.high);
+    pack_backward(packed, w_dot, H, depth, whole, own.low, own.high);
+    memset(dh, 0, 2 * R * span * sizeof(REAL));
     for (long s = S - 1; s >= 0; s--) {
         for (long r = 0; r < R; r++) {
             const long row = s * R + r;
-            add_row(dh + r * padded, dout + row * H, H);
-            add_row(e + r * padded, dout_dot + row * H, H);
-            gate_derivative_tangents(dh + r * padded, e + r * padded, gates + row * 4 * H, gates_dot + row * 4 * H,
-                                     hs + row * H, hs_dot + row * H, d + row * 4 * H, d_dot + row * 4 * H, H);
+            gate_derivative_tangents(dh + r * span, e + r * span, dout + row * H, dout_dot + row * H, gates + row * 4 * H,
+                                     gates_dot + row * 4 * H, hs + row * H, hs_dot + row * H, d + row * 4 * H,
+                                     d_dot + row * 4 * H, own.low, own.high, H);
         }
-        const long begin = s * R * 4 * H;
         if (s == 0) break; /* the first state is given */
-        add_product(dh, padded, d + begin, packed, R, H, 0, depth, whole);
-        add_product(e, padded, d_dot + begin, packed, R, H, 0, depth, whole);
-        add_product(e, padded, d + begin, packed, R, H, depth, depth, whole);
+        meet(&own);
+        const long begin = s * R * 4 * H;
+        add_product(dh, span, d + begin, packed, R, H, 0, depth, whole);
+        add_product(e, span, d_dot + begin, packed, R, H, 0, depth, whole);
+        add_product(e, span, d + begin, packed, R, H, depth, depth, whole);
     }
     free(packed), free(dh);
     return 0;

@@ -60,6 +60,7 @@ class Pass:
         team: int = 1,
     ) -> None:
         self.weights = weights
+        self.team = team
         self.shape = inputs_TBS.shape
         tasks, texts, steps = self.shape
         self.tokens_U, rows, index = _distinct(weights[EMBEDDING], inputs_TBS)
@@ -93,7 +94,7 @@ class Pass:
         for number in reversed(range(len(self.layers))):
             layer = self.layers[number]
             w_ih, w_hh, _, _ = (self.weights[name] for name in names_of(number))
-            d = recurrence.backward(w_hh, layer.hs, layer.gates, above)
+            d = recurrence.backward(w_hh, layer.hs, layer.gates, above, team=self.team)
             by_rows = self.by_input(number, d)
             gradient |= layer_gradient(number, names, d, by_rows, layer)
             if number > 0:

@@ -44,7 +44,7 @@ def forward(
 ) -> tuple[Tensor, Tensor | None]:
     """(hs_TSRH, gates_TSR4H): S + 1 states, the first of them `first_TRH`; the gates where they are kept.
 
-    team: threads that share every step, of compiled code; worth it for few texts of many units only.
+    team: in compiled code, threads that share the units of every step.
     """
     tasks, texts, hidden = first_TRH.shape
     hs = first_TRH.new_empty(tasks, steps + 1, texts, hidden)
@@ -54,12 +54,7 @@ def forward(
     if library is not None:
         for t in range(tasks):
             arrays = *_rows(inputs, t), w[t], bias[t], hs[t], None if gates is None else gates[t], None
-            arrived = torch.zeros(1, dtype=torch.int64)
-            calls = [
-                native.bound(library.gru_forward, (steps, texts, hidden, member, team), *arrays, arrived)
-                for member in range(team)
-            ]
-            native.call_together(calls)
+            _call(library.gru_forward, (steps, texts, hidden), team, *arrays)
         return hs, gates
     x = inputs.dense(steps, texts)
     for s in range(steps):
@@ -73,15 +68,16 @@ def forward(
     return hs, gates
 
 
-def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor:
+def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor, *, team: int = 1) -> Tensor:
     """d_TSR4H, in the memory of the gates, from the objective's derivatives by hs[:, 1:] from above."""
     tasks, steps, texts, hidden = above_TSRH.shape
     d = gates
     library = _library(d)
     if library is not None:
         for t in range(tasks):
-            arrays = w[t], hs[t], gates[t], above_TSRH[t], d[t]
-            native.call(library.gru_backward, (steps, texts, hidden), *arrays)
+            _call(
+                library.gru_backward, (steps, texts, hidden), team, w[t], hs[t], gates[t], above_TSRH[t], d[t]
+            )
         return d
     dh = above_TSRH.new_zeros(tasks, texts, hidden)
     for s in reversed(range(steps)):
@@ -96,7 +92,14 @@ def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> Tensor
 
 
 def tangent(
-    inputs_dot: Inputs, w: Tensor, w_dot: Tensor, bias_dot: Tensor, hs: Tensor, gates: Tensor
+    inputs_dot: Inputs,
+    w: Tensor,
+    w_dot: Tensor,
+    bias_dot: Tensor,
+    hs: Tensor,
+    gates: Tensor,
+    *,
+    team: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """(hs_dot, gates_dot) of `forward`, from a first state that does not move."""
     tasks, steps, texts, width = gates.shape
@@ -107,7 +110,7 @@ def tangent(
     if library is not None:
         for t in range(tasks):
             arrays = w[t], w_dot[t], bias_dot[t], hs[t], gates[t], hs_dot[t], gates_dot[t]
-            native.call(library.gru_tangent, (steps, texts, hidden), *_rows(inputs_dot, t), *arrays)
+            _call(library.gru_tangent, (steps, texts, hidden), team, *_rows(inputs_dot, t), *arrays)
         return hs_dot, gates_dot
     x_dot = inputs_dot.dense(steps, texts)
     for s in range(steps):
@@ -129,6 +132,8 @@ def backward_tangent(
     states: tuple[Tensor, Tensor],
     gates: tuple[Tensor, Tensor],
     above: tuple[Tensor, Tensor],
+    *,
+    team: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """(d, d_dot) of `backward`, in the memory of the gates and of their tangent.
 
@@ -141,7 +146,7 @@ def backward_tangent(
         for t in range(tasks):
             pairs = [x[t] for pair in (zip(states, gates, strict=True)) for x in pair]
             arrays = w[t], w_dot[t], *pairs, above[0][t], above[1][t], d[t], d_dot[t]
-            native.call(library.gru_backward_tangent, (steps, texts, hidden), *arrays)
+            _call(library.gru_backward_tangent, (steps, texts, hidden), team, *arrays)
         return d, d_dot
     dh = above[0].new_zeros(tasks, texts, hidden)
     dh_dot = torch.zeros_like(dh)
@@ -184,6 +189,14 @@ def row_derivatives(d_TSR4H: Tensor, index_TSR: Tensor, num_rows: int) -> Tensor
 
 def _library(like: Tensor) -> object | None:
     return native.library(like.dtype) if like.device.type == "cpu" else None
+
+
+def _call(function: object, sizes: tuple[int, ...], team: int, *arrays: Tensor | None) -> None:
+    """One task's call of compiled code, shared by a team; its members count at `arrived` how far they are."""
+    arrived = torch.zeros(1, dtype=torch.int64)
+    native.call_together(
+        [native.bound(function, (*sizes, member, team), *arrays, arrived) for member in range(team)]
+    )
 
 
 def _rows(inputs: Inputs, task: int) -> tuple[Tensor, Tensor | None]:

@@ -9,8 +9,6 @@ Shapes: B streams, T tokens, E embedding size, H hidden units, L layers, V vocab
 
 from __future__ import annotations
 
-from copy import copy
-
 import torch
 from torch import Tensor
 
@@ -20,16 +18,26 @@ from metalm.model.passes import Pass
 from metalm.model.task_weights import shared
 
 
+@torch.no_grad()
+def state_after(weights: Weights, tokens_BT: Tensor, hidden_LBH: Tensor) -> Tensor:
+    """The state, hidden_LBH, after reading tokens that are known already, from the one before them.
+
+    tokens_BT: int64, on the weights' device.
+    """
+    forward = Pass(shared(weights, 1), len(hidden_LBH), tokens_BT[None], hidden_LBH[None], keep=False)
+    return forward.hidden_TLBH()[0]
+
+
 class Stepper:
     """`model` with `weights` in place of its own, prepared; the streams' state is inside.
 
     The weights are copied where they are folded and shared where not: they must not be changed meanwhile.
-    The state starts as zeros of one stream; a state of one stream is that of however many step on from it.
+    hidden_LBH: the state that it begins in; one stream's is that of however many step on from it. None is one
+    stream's state of zeros.
     """
 
-    def __init__(self, model: GRULM, weights: Weights) -> None:
+    def __init__(self, model: GRULM, weights: Weights, hidden_LBH: Tensor | None = None) -> None:
         weights = {name: weight.detach() for name, weight in weights.items()}
-        self._weights = shared(weights, 1)
         self._embedding = weights["embedding.weight"]
         self._head_HV = weights.get("linear.weight", self._embedding).T
         self._head_bias_V = weights["linear.bias"]
@@ -37,33 +45,18 @@ class Stepper:
         by_layer = [[weights[f"rnn.{kind}_l{layer}"] for kind in _LAYER_WEIGHTS] for layer in layers]
         self._cells = [_Cell(*layer) for layer in by_layer]
         self._table_V3H = self._cells[0].projected(self._embedding)
-        self._use(self._embedding.new_zeros((len(layers), 1, model.config.hidden)))
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self._head_bias_V)
+        if hidden_LBH is None:
+            hidden_LBH = self._embedding.new_zeros((len(layers), 1, model.config.hidden))
+        self._use(hidden_LBH)
 
     @property
     def device(self) -> torch.device:
         return self._embedding.device
 
-    def copied(self) -> Stepper:
-        """Another one in the same state, which goes its own way."""
-        other = copy(self)
-        other._cells = [copy(cell) for cell in self._cells]
-        other._use(self.hidden_LBH)
-        return other
-
     @property
     def hidden_LBH(self) -> Tensor:
         """A copy of the state."""
         return torch.stack([cell.state_BH for cell in self._cells])
-
-    def read(self, tokens_BT: Tensor) -> None:
-        """Move the state over tokens that are known already: int64, on the weights' device."""
-        hidden_LBH = self.hidden_LBH.expand(-1, len(tokens_BT), -1)
-        forward = Pass(self._weights, len(self._cells), tokens_BT[None], hidden_LBH[None], keep=False)
-        self._use(forward.hidden_TLBH()[0])
 
     def step(self, tokens_B: Tensor) -> Tensor:
         """logits_BV of what comes after one more token of each stream; the next step overwrites them."""

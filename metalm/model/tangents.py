@@ -36,9 +36,8 @@ class LayerTangent:
     below_dot: the tangent of what it reads. dot: the direction.
     """
 
-    def __init__(
-        self, number: int, layer: Layer, weights: TaskWeights, dot: TaskWeights, below_dot: Tensor | None
-    ) -> None:
+    def __init__(self, number: int, forward: Pass, dot: TaskWeights, below_dot: Tensor | None) -> None:
+        layer, weights, self._team = forward.layers[number], forward.weights, forward.team
         w_ih, w_hh, b_ih, b_hh = names_of(number)
         self.below = below_dot
         self.states = self.gates = self.outputs = None
@@ -50,7 +49,9 @@ class LayerTangent:
         inputs_dot = Inputs(rows_dot, layer.inputs.index_TSR)
         directions = _or_zero(dot, w_hh, weights), _or_zero(dot, b_hh, weights)
         pair = layer.hs, layer.gates
-        self.states, self.gates = recurrence.tangent(inputs_dot, weights[w_hh], *directions, *pair)
+        self.states, self.gates = recurrence.tangent(
+            inputs_dot, weights[w_hh], *directions, *pair, team=self._team
+        )
         self.outputs = self.states[:, 1:].flatten(1, 2)
 
     def backward(
@@ -59,9 +60,10 @@ class LayerTangent:
         """(d, d_dot), see `recurrence.backward_tangent`."""
         if self.states is None:  # at gates that do not move, the backward pass is linear
             gates = layer.gates.clone(), layer.gates
-            return tuple(recurrence.backward(w, layer.hs, *pair) for pair in zip(gates, above, strict=True))
+            pairs = zip(gates, above, strict=True)
+            return tuple(recurrence.backward(w, layer.hs, *pair, team=self._team) for pair in pairs)
         pairs = (layer.hs, self.states), (layer.gates, self.gates)
-        return recurrence.backward_tangent(w, w_dot, *pairs, above)
+        return recurrence.backward_tangent(w, w_dot, *pairs, above, team=self._team)
 
 
 class Tangents:
@@ -74,8 +76,8 @@ class Tangents:
         below_dot = direction.get(EMBEDDING)
         if below_dot is not None and forward.tokens_U is not None:
             below_dot = below_dot.index_select(1, forward.tokens_U)
-        for number, layer in enumerate(forward.layers):
-            self._layers.append(LayerTangent(number, layer, forward.weights, direction, below_dot))
+        for number in range(len(forward.layers)):
+            self._layers.append(LayerTangent(number, forward, direction, below_dot))
             below_dot = self._layers[-1].outputs
 
     def logits_TNV(self) -> Tensor | float:

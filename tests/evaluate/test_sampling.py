@@ -9,7 +9,7 @@ from metalm.evaluate.sampling import as_text, sample, sample_streams
 from metalm.learn.stopping import Stopped
 from metalm.model.fast_weights import slow_weights
 from metalm.model.gru import new_model
-from metalm.model.writer import CompiledWriter
+from metalm.model.writer import PackedNetwork
 from metalm.text.tokenizers import CharacterTokenizer
 
 
@@ -124,7 +124,7 @@ def test_compiled_code_writes_what_torch_writes(tokenizer, monkeypatch, layers, 
     ).double()
     options = {"num_streams": 11, "support": b"ett, ", "num_bytes": 40, "temperature": temperature}
     compiled = list(sample_streams(model, slow_weights(model), tokenizer, **options))
-    monkeypatch.setattr(CompiledWriter, "available_for", lambda _weights: False)
+    monkeypatch.setattr(PackedNetwork, "available_for", lambda _weights: False)
     assert list(sample_streams(model, slow_weights(model), tokenizer, **options)) == compiled
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from metalm.config import ModelConfig
-from metalm.model import recurrence
+from metalm.model import fast, recurrence
 from metalm.model.engine import Windows
 from metalm.model.fast import FastEngine
 from metalm.model.fast_weights import slow_weights
@@ -61,10 +61,12 @@ def everything(engine, weights: TaskWeights, windows, direction) -> list[torch.T
 
 
 @settings(deadline=None, max_examples=60)
-@given(case=cases(), compiled=st.booleans())
-def test_losses_gradients_and_hessian_products_are_the_references_in_float64(case, compiled):
+@given(case=cases(), compiled=st.booleans(), is_wide=st.booleans())
+def test_losses_gradients_and_hessian_products_are_the_references_in_float64(case, compiled, is_wide):
     model, *arguments, threads = case
     with pytest.MonkeyPatch.context() as patch:
+        if is_wide:  # few tasks are shared by a team of threads
+            patch.setattr(fast, "_WIDE", 1)
         if not compiled:  # as on a GPU, or without a compiler
             patch.setattr(recurrence, "_library", lambda _like: None)
         ours = everything(FastEngine(model, threads), *arguments)

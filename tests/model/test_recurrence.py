@@ -39,16 +39,13 @@ def layer(tasks, steps, texts, hidden, rows, dtype=torch.float64, seed=0):
     return inputs, w, bias, drawn(generator, tasks, texts, hidden, dtype=dtype)
 
 
-@settings(deadline=None, max_examples=40)
-@given(sizes=sizes, seed=st.integers(0, 99))
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
-def test_compiled_functions_equal_those_in_torch(dtype, tolerance, sizes, seed):
-    tasks, steps, texts, hidden, rows = sizes
-    inputs, w, bias, first = layer(*sizes, dtype=dtype, seed=seed)
+def all_functions(tasks, steps, texts, hidden, rows, *, dtype, seed):
+    """What calls every function on the same layer by `call`, and gives all that they find."""
+    inputs, w, bias, first = layer(tasks, steps, texts, hidden, rows, dtype=dtype, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
     above, above_dot = drawn(generator, 2, tasks, steps, texts, hidden, dtype=dtype)
-    w_dot, bias_dot = torch.randn_like(w), torch.randn_like(bias)
-    inputs_dot = Inputs(torch.randn_like(inputs.rows_TN3H), inputs.index_TSR)
+    w_dot, bias_dot = (drawn(generator, *x.shape, dtype=dtype) for x in (w, bias))
+    inputs_dot = Inputs(drawn(generator, *inputs.rows_TN3H.shape, dtype=dtype), inputs.index_TSR)
 
     def everything(call):
         hs, gates = call(recurrence.forward, inputs, steps, w, bias, first, keep=True)
@@ -59,6 +56,14 @@ def test_compiled_functions_equal_those_in_torch(dtype, tolerance, sizes, seed):
         rows_d = call(recurrence.row_derivatives, d, inputs.index_TSR, rows)
         return hs, gates, d, hs_dot, gates_dot, *both, rows_d
 
+    return everything
+
+
+@settings(deadline=None, max_examples=40)
+@given(sizes=sizes, seed=st.integers(0, 99))
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
+def test_compiled_functions_equal_those_in_torch(dtype, tolerance, sizes, seed):
+    everything = all_functions(*sizes, dtype=dtype, seed=seed)
     ours = everything(lambda function, *a, **k: function(*a, **k))
     for x, y in zip(ours, everything(in_torch), strict=True):
         assert (x - y).norm() <= tolerance * (1 + y.norm())
@@ -78,8 +83,9 @@ def test_states_are_those_of_torchs_gru():
     assert torch.allclose(hs[0, -1], last[0], atol=1e-14)
 
 
-def test_a_text_does_not_depend_on_its_neighbours():
-    inputs, w, bias, first = layer(1, 5, 13, 33, 4, dtype=torch.float32)
+@pytest.mark.parametrize("hidden", [33, 150])
+def test_a_text_does_not_depend_on_its_neighbours(hidden):
+    inputs, w, bias, first = layer(1, 5, 13, hidden, 4, dtype=torch.float32)
     together, _ = recurrence.forward(inputs, 5, w, bias, first, keep=False)
     for text in range(13):
         alone = Inputs(inputs.rows_TN3H, inputs.index_TSR[:, :, text : text + 1].contiguous())
@@ -90,11 +96,14 @@ def test_a_text_does_not_depend_on_its_neighbours():
 @settings(deadline=None, max_examples=40)
 @given(sizes=sizes, team=st.integers(2, 5), dtype=st.sampled_from([torch.float32, torch.float64]))
 def test_a_team_of_threads_gives_the_same_bits(sizes, team, dtype):
-    inputs, w, bias, first = layer(*sizes, dtype=dtype)
-    alone, shared = (
-        recurrence.forward(inputs, sizes[1], w, bias, first, keep=True, team=members) for members in (1, team)
-    )
-    assert all(one.equal(other) for one, other in zip(alone, shared, strict=True))
+    everything = all_functions(*sizes, dtype=dtype, seed=0)
+
+    def by_team(function, *arguments, **options):
+        shares = {} if function is recurrence.row_derivatives else {"team": team}
+        return function(*arguments, **options, **shares)
+
+    alone = everything(lambda function, *a, **k: function(*a, **k))
+    assert all(one.equal(other) for one, other in zip(alone, everything(by_team), strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
