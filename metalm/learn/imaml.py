@@ -21,7 +21,7 @@ from metalm.learn.rules import Rule
 from metalm.learn.watch import Watch
 from metalm.learn.windows import Episode
 from metalm.model.engine import side_by_side
-from metalm.model.task_weights import TaskWeights, per_task
+from metalm.model.task_weights import TaskWeights, norms_T, per_task
 
 Product = Callable[[TaskWeights], TaskWeights]
 
@@ -44,8 +44,9 @@ def _hessian(learner: Learner, episodes: Sequence[Episode], fast: Adapted, watch
     windows = side_by_side([episode.support.windows_NT for episode in episodes])
 
     def product(way: TaskWeights) -> TaskWeights:
-        watch.saw_hessian_product(windows)
-        return learner.engine.hessian_product(fast.weights, windows, way, gradient=False)[1]
+        _, found = learner.engine.hessian_product(fast.weights, windows, way, gradient=False)
+        watch.saw_hessian_product(episodes, fast.step, windows, norms_T(found))
+        return found
 
     return product
 

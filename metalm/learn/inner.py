@@ -119,12 +119,12 @@ class Adapted:
 class Wanted:
     """What an outer step wants of adaptation beside the fast weights. Steps are counted from 0.
 
-    dropout_seeds: what the dropout masks of each step follow from; None drops nothing. gradients: the steps
-    whose gradients are handed out. by_all: of them, those that are taken by all weights, not only by those
-    that adapt.
+    dropout_seeds: for each step, what the dropout masks of each task follow from; None drops nothing.
+    gradients: the steps whose gradients are handed out. by_all: of them, those that are taken by all weights,
+    not only by those that adapt.
     """
 
-    dropout_seeds: Sequence[int] | None = None
+    dropout_seeds: Sequence[Sequence[int]] | None = None
     gradients: Collection[int] = ()
     by_all: Collection[int] = ()
 

@@ -20,8 +20,7 @@ def meta_step(learner: Learner, batches: Sequence[Batch], _config: Joint, watch:
     The tasks share their weights, so they are one to the engine.
     """
     parts = [batch.windows_BT for batch in batches]
-    seeds = learner.dropout_seeds(1)
-    windows = Windows(torch.cat(parts)[None], dropout_seed=seeds and seeds[0])
+    windows = Windows(torch.cat(parts)[None], dropout_seeds=learner.dropout_seeds(0, 1, 0))
     losses, gradient = learner.engine.gradient(learner.slow(1), windows)
     sizes = [len(part) for part in parts]
     for batch, nats_TBS in zip(batches, losses.nats_TBS.split(sizes, dim=1), strict=True):

@@ -37,7 +37,7 @@ class Learner:
         self.weights: Weights = dict(model.named_parameters())
         self.learned: Weights = dict(learned or {})
         self.progress = 0.0
-        self._dropout: np.random.Generator | None = None
+        self._dropout_seed: tuple[int, ...] | None = None
         # Reptile moves the weights itself.
         self._config = getattr(algorithm, "optimizer", None)
         descended = {n: tensor for n, tensor in self.learned.items() if not n.startswith(FISHER)}
@@ -57,13 +57,18 @@ class Learner:
             for group in self._optimizer.param_groups:
                 group["lr"] = step_size(self._config, step, progress)
         if self.model.config.dropout > 0:
-            self._dropout = np.random.default_rng([seed, step, _DROPOUT])
+            self._dropout_seed = (seed, step, _DROPOUT)
 
-    def dropout_seeds(self, num_calls: int) -> list[int] | None:
-        """What the dropout masks of the engine's next calls follow from; None when nothing is dropped."""
-        if self._dropout is None:
+    def dropout_seeds(self, first: int, num_tasks: int, call: int) -> list[int] | None:
+        """What the dropout masks of some tasks follow from; None when nothing is dropped.
+
+        first: the number of the first of them among the tasks of the outer step; call: which of the engine's
+        calls with them it is. So they do not depend on how many tasks are side by side.
+        """
+        if self._dropout_seed is None:
             return None
-        return self._dropout.integers(2**63, size=num_calls).tolist()
+        sequences = (np.random.SeedSequence([*self._dropout_seed, first + t, call]) for t in range(num_tasks))
+        return [int(sequence.generate_state(1, np.uint64)[0] >> 1) for sequence in sequences]
 
     def slow(self, num_tasks: int) -> TaskWeights:
         """The slow weights, of so many tasks."""

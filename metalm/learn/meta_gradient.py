@@ -28,7 +28,10 @@ from metalm.learn.rules import FISHER, RATE, Rule
 from metalm.learn.spaces import added, space_of
 from metalm.model.engine import Engine, Windows
 from metalm.model.fast_weights import Weights
-from metalm.model.task_weights import TaskWeights, per_task
+from metalm.model.task_weights import TaskWeights, norms_T, per_task
+
+# Of the adaptation step (from 0), its windows, and the norm of each task's product.
+OnProduct = Callable[[int, Windows, Tensor], None]
 
 
 @dataclass
@@ -46,13 +49,13 @@ def meta_gradient(
     rule: Rule,
     way: Sequence[Adapted],
     judged: Callable[[Adapted], TaskWeights | None],
-    on_product: Callable[[Windows], None] | None,
+    on_product: OnProduct | None,
 ) -> MetaGradient:
     """The gradient of the sum of what is judged along the way of an adaptation, for each task by itself.
 
     judged: the gradient of a part of the objective by the weights at that step, to be written over; None
-    where nothing is judged, but not at the last. on_product hears of every Hessian product before it is
-    made; None is first order, for which the way's lessons must hold their gradients where rates are
+    where nothing is judged, but not at the last. on_product hears of every Hessian product; None is first
+    order, for which the way's lessons must hold their gradients where rates are
     learned.
     """
     back = _Back(engine, rule, way, on_product)
@@ -73,7 +76,7 @@ class _Back:
         engine: Engine,
         rule: Rule,
         way: Sequence[Adapted],
-        on_product: Callable[[Windows], None] | None,
+        on_product: OnProduct | None,
     ) -> None:
         self._engine, self._rule, self._on_product = engine, rule, on_product
         self._space = space_of(rule, way[0].weights)
@@ -94,10 +97,10 @@ class _Back:
             self._add_rates(u, lesson.gradient, lesson.factors_T, before.step)
         else:
             way = {name: self._stepped(name, part, lesson.factors_T, before.step) for name, part in u.items()}
-            self._on_product(lesson.windows)
             gradient, product = self._engine.hessian_product(
                 before.weights, lesson.windows, self._space.pushed(way), gradient=self._wants_gradient
             )
+            self._on_product(before.step, lesson.windows, norms_T(product))
             self._add_rates(u, gradient, lesson.factors_T, before.step)
             added(u, self._space.pulled(product), -1.0)
             added(self._found.by_task, self._space.slow(product, before.point), -1.0)

@@ -7,6 +7,7 @@ way, the joint loss, the Fisher information and the mean over tasks are here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class OuterGradient:
         learner, steps = self.learner, self.config.inner.steps
         takes_joint, takes_fisher = self.config.joint_weight > 0, self.config.inner.fisher
         wanted = Wanted(
-            dropout_seeds=learner.dropout_seeds(steps),
+            dropout_seeds=self._dropout_seeds(episodes, range(steps)),
             gradients=range(steps) if gradients else range(int(takes_joint or takes_fisher)),
             by_all=range(int(takes_joint)),
         )
@@ -68,8 +69,13 @@ class OuterGradient:
 
     def query(self, episodes: Sequence[Episode]) -> Windows:
         """The query sets of a block."""
-        seeds = self.learner.dropout_seeds(1)
+        seeds = self._dropout_seeds(episodes, [self.config.inner.steps])
         return side_by_side([episode.query_BT for episode in episodes], seeds and seeds[0])
+
+    def _dropout_seeds(self, episodes: Sequence[Episode], calls: Sequence[int]) -> list[list[int]] | None:
+        """Of each call with the block that is under way: `calls` are numbered within it."""
+        seeds = [self.learner.dropout_seeds(self._num_tasks, len(episodes), call) for call in calls]
+        return None if None in seeds else seeds
 
     def query_gradient(self, episodes: Sequence[Episode], adapted: Adapted, query: Windows) -> TaskWeights:
         """The gradient of each task's query loss at its fast weights. Raises Stopped."""
@@ -99,7 +105,7 @@ class OuterGradient:
             gradient = self.query_gradient(episodes, adapted, query)
             return gradient if share == 1 else {name: part.mul_(share) for name, part in gradient.items()}
 
-        on_product = None if first_order else self.watch.saw_hessian_product
+        on_product = None if first_order else partial(self.watch.saw_hessian_product, episodes)
         found = meta_gradient(self.learner.engine, self.rule, way, judged, on_product)
         self.add(episodes, found.by_task, found.rates)
 

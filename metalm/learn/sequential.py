@@ -19,11 +19,11 @@ from metalm.model.task_weights import of_task
 def meta_step(learner: Learner, tasks: Sequence[Streams], _config: Sequential, watch: Watch) -> None:
     """One visit of each task: every batch moves the slow weights. A visit that is cut off is undone."""
     with learner.undone_unless_completed():
-        for task in tasks:
+        for number, task in enumerate(tasks):
             hidden_TLBH = None
-            for tokens_BT in task.batches():
-                seeds = learner.dropout_seeds(1)
-                windows = Windows(tokens_BT[None], None, hidden_TLBH, seeds and seeds[0])
+            for batch, tokens_BT in enumerate(task.batches()):
+                seeds = learner.dropout_seeds(number, 1, batch)
+                windows = Windows(tokens_BT[None], None, hidden_TLBH, seeds)
                 losses, gradient = learner.engine.gradient(learner.slow(1), windows)
                 hidden_TLBH = losses.hidden_TLBH
                 watch.saw([task], "query", 0, losses.nats_TBS, windows)

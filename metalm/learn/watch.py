@@ -47,7 +47,7 @@ class Watch:
         self._should_stop = should_stop
         self._sights: list[_Sight] = []
         self._norms: dict[int, list[Tensor]] = {}
-        self._gradients: list[tuple[Sequence[Visit], Tensor]] = []
+        self._norms_of: list[tuple[str, Sequence[Visit], Tensor]] = []
         self._nats: dict[tuple[str, Part, int], float] = {}
         self._counts: dict[tuple[str, Part, int], np.ndarray] = {}
 
@@ -78,14 +78,18 @@ class Watch:
             self._norms.setdefault(step, []).append(adapted.lesson.norms_T)
             self.saw(visits, "support", step, adapted.lesson.losses.nats_TBS, adapted.lesson.windows)
 
-    def saw_hessian_product(self, windows: Windows) -> None:
-        """Take note that a Hessian product of these windows was made. Raises Stopped."""
+    def saw_hessian_product(
+        self, visits: Sequence[Visit], adaptation_step: int, windows: Windows, norms_T: Tensor
+    ) -> None:
+        """Take the norms of a Hessian product at the weights after so many steps. Raises Stopped."""
         self.hessian_tokens += _count(windows)
+        what = f"Hessian product after {adaptation_step} adaptation steps"
+        self._norms_of.append((what, visits, norms_T))
         stop_if(self._should_stop)
 
     def saw_gradient(self, visits: Sequence[Visit], norms_T: Tensor) -> None:
         """Take the norms of the tasks' gradients by the slow weights."""
-        self._gradients.append((visits, norms_T))
+        self._norms_of.append(("outer gradient", visits, norms_T))
 
     def _see(self, visits: Sequence[Visit], part: Part, step: int, nats_TBS: Tensor, windows: Windows) -> int:
         self._sights.append(_Sight(visits, part, step, nats_TBS.detach().sum((1, 2)), windows))
@@ -108,12 +112,12 @@ class Watch:
             counts = self._counted(sight.windows)
             for visit, nats, count in zip(sight.visits, sight.nats_T.tolist(), counts, strict=True):
                 self._settle_one(sight, visit, nats, count)
-        gradients, self._gradients = self._gradients, []
-        for visits, norms_T in gradients:
+        seen, self._norms_of = self._norms_of, []
+        for what, visits, norms_T in seen:
             for visit, norm in zip(visits, norms_T.tolist(), strict=True):
                 if not math.isfinite(norm):
                     raise DivergedError(
-                        f"the outer gradient of task {visit.name!r} must be finite, got one of norm {norm} "
+                        f"the {what} of task {visit.name!r} must be finite, got one of norm {norm} "
                         f"in outer step {self.step}; try a smaller lr or a gradient clip"
                     )
 

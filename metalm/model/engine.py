@@ -26,14 +26,14 @@ class Windows:
 
     tokens_TBS: int64 (T, B, S + 1): a window's inputs are its first S tokens, its targets the last S.
     mask_TBS: bool (T, B, S), the predictions that count; None when all do. hidden_TLBH: the state before the
-    first token; None is the zero state. dropout_seed: what the dropout masks of this call follow from; None
+    first token; None is the zero state. dropout_seeds: what the dropout masks of each task follow from; None
     drops nothing.
     """
 
     tokens_TBS: Tensor
     mask_TBS: Tensor | None = None
     hidden_TLBH: Tensor | None = None
-    dropout_seed: int | None = None
+    dropout_seeds: Sequence[int] | None = None
 
     @property
     def inputs_TBS(self) -> Tensor:
@@ -54,21 +54,22 @@ class Windows:
     def of_tasks(self, begin: int, end: int) -> Windows:
         """The windows of tasks [begin, end)."""
         cut = [x if x is None else x[begin:end] for x in (self.tokens_TBS, self.mask_TBS, self.hidden_TLBH)]
-        return Windows(*cut, dropout_seed=self.dropout_seed)
+        seeds = self.dropout_seeds
+        return Windows(*cut, dropout_seeds=None if seeds is None else seeds[begin:end])
 
 
-def side_by_side(windows: Sequence[Tensor], dropout_seed: int | None = None) -> Windows:
+def side_by_side(windows: Sequence[Tensor], dropout_seeds: Sequence[int] | None = None) -> Windows:
     """Windows (B, S + 1) of several tasks as one call. Where their shapes differ the rest is masked out."""
     shapes = [tuple(tokens.shape) for tokens in windows]
     if len(set(shapes)) == 1:
-        return Windows(torch.stack(list(windows)), dropout_seed=dropout_seed)
+        return Windows(torch.stack(list(windows)), dropout_seeds=dropout_seeds)
     rows, columns = (max(sizes) for sizes in zip(*shapes, strict=True))
     tokens = [pad(t, (0, columns - t.shape[1], 0, rows - t.shape[0])) for t in windows]
     mask = [
         pad(torch.ones_like(t[:, 1:], dtype=torch.bool), (0, columns - t.shape[1], 0, rows - t.shape[0]))
         for t in windows
     ]
-    return Windows(torch.stack(tokens), torch.stack(mask), dropout_seed=dropout_seed)
+    return Windows(torch.stack(tokens), torch.stack(mask), dropout_seeds=dropout_seeds)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from metalm.model.dropout import scales_of_tasks
 from metalm.model.engine import Losses, Windows
 from metalm.model.gru import GRULM
 from metalm.model.parts import Part, Sums
-from metalm.model.passes import Pass, is_shared
-from metalm.model.reference import ReferenceEngine
+from metalm.model.passes import EMBEDDING, Pass, is_shared
 from metalm.model.tangents import Tangents
 from metalm.model.task_weights import TaskWeights
 from metalm.model.threads import each
@@ -34,7 +34,7 @@ _Result = TypeVar("_Result")
 
 
 class FastEngine:
-    """An `Engine` whose derivatives are those of `passes`. It leaves dropout to the reference engine.
+    """An `Engine` whose derivatives are those of `passes`.
 
     threads: parts that are worked on at the same time; by default as many as torch may use in this thread.
     """
@@ -42,8 +42,7 @@ class FastEngine:
     def __init__(self, model: GRULM, threads: int | None = None) -> None:
         self._layers = model.config.layers
         self._hidden = model.config.hidden
-        self._drops = model.config.dropout > 0
-        self._reference = ReferenceEngine(model)
+        self._dropout = model.config.dropout
         self._threads = threads or torch.get_num_threads()
         on_gpu = next(model.parameters()).device.type != "cpu"
         self.tasks_at_once = _TASKS_ON_A_GPU if on_gpu else max(TASKS_AT_ONCE, self._threads)
@@ -51,9 +50,8 @@ class FastEngine:
     @torch.no_grad()
     def losses(self, weights: TaskWeights, windows: Windows) -> Losses:
         """See `Engine.losses`."""
-        if self._needs_dropout(windows):
-            return self._reference.losses(weights, windows)
-        if len(windows.tokens_TBS) > 1 and all(is_shared(weight) for weight in weights.values()):
+        folds = len(windows.tokens_TBS) > 1 and not self._drops(windows)
+        if folds and all(is_shared(weight) for weight in weights.values()):
             # One task with all texts: eight of them side by side cost the recurrence little more than one.
             one = {name: weight[:1] for name, weight in weights.items()}
             return _unfolded(self.losses(one, _folded(windows)), len(windows.tokens_TBS))
@@ -73,8 +71,6 @@ class FastEngine:
     ) -> tuple[Losses, TaskWeights]:
         """See `Engine.gradient`."""
         names = tuple(weights) if names is None else tuple(names)
-        if self._needs_dropout(windows):
-            return self._reference.gradient(weights, windows, names)
         shares_T, found = _shares(windows, weights), Sums(weights, names)
 
         def work(part: Part) -> tuple[Tensor, Tensor, TaskWeights]:
@@ -91,8 +87,6 @@ class FastEngine:
         self, weights: TaskWeights, windows: Windows, direction: TaskWeights, *, gradient: bool = True
     ) -> tuple[TaskWeights, TaskWeights]:
         """See `Engine.hessian_product`. Pearlmutter 1994: the tangent of the gradient, in one more pass."""
-        if self._needs_dropout(windows):
-            return self._reference.hessian_product(weights, windows, direction, gradient=gradient)
         shares_T, names = _shares(windows, weights), tuple(weights) if gradient else ()
         gradients, products = Sums(weights, names), Sums(weights, tuple(weights))
 
@@ -112,8 +106,8 @@ class FastEngine:
         both = ([(part, result[i]) for part, result in results] for i in (0, 1))
         return tuple(sums.total(rest) for sums, rest in zip((gradients, products), both, strict=True))
 
-    def _needs_dropout(self, windows: Windows) -> bool:
-        return self._drops and windows.dropout_seed is not None
+    def _drops(self, windows: Windows) -> bool:
+        return self._dropout > 0 and windows.dropout_seeds is not None
 
     def _forward(self, weights: TaskWeights, windows: Windows, part: Part, *, keep: bool) -> Pass:
         here = {name: weight[part.begin : part.end] for name, weight in weights.items()}
@@ -121,7 +115,17 @@ class FastEngine:
         if hidden is not None:
             hidden = hidden[part.begin : part.end, :, part.first : part.last]
         team = self._team(len(windows.tokens_TBS))
-        return Pass(here, self._layers, part.of(windows.inputs_TBS), hidden, keep=keep, team=team)
+        inputs, dropout = part.of(windows.inputs_TBS), self._factors(here, windows, part)
+        return Pass(here, self._layers, inputs, hidden, keep=keep, team=team, dropout=dropout)
+
+    def _factors(self, weights: TaskWeights, windows: Windows, part: Part) -> list[Tensor]:
+        """The dropout factors of a part, of the input and of each layer's output: `Pass`."""
+        if not self._drops(windows):
+            return []
+        table, seeds = weights[EMBEDDING], windows.dropout_seeds[part.begin : part.end]
+        widths = [table.shape[2], *[self._hidden] * self._layers]
+        whole = scales_of_tasks(table, self._dropout, seeds, windows.inputs_TBS.shape[1:], widths)
+        return [factors[:, :, part.first : part.last] for factors in whole]
 
     def _run(
         self, work: Callable[[Part], _Result], weights: TaskWeights, windows: Windows

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from metalm.config import ModelConfig
+from metalm.model.dropout import scales
 
 
 class GRULM(nn.Module):
@@ -70,8 +71,7 @@ class GRULM(nn.Module):
         return output_TBH, torch.cat(last)
 
     def _dropped(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= self.config.dropout
-        return x * kept / (1 - self.config.dropout)
+        return x * scales(x, self.config.dropout, generator)
 
 
 _LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

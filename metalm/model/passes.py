@@ -9,7 +9,7 @@ H hidden units, V vocabulary, U distinct tokens.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,16 +25,14 @@ EMBEDDING, HEAD, HEAD_BIAS = "embedding.weight", "linear.weight", "linear.bias"
 
 @dataclass
 class Layer:
-    """A GRU layer after its forward pass. below_TNE: what it read; in the first layer, a row a token."""
+    """A GRU layer after its forward pass. below_TNE: what it read, in the first layer perhaps a row a token;
+    output_TNH: what is read of it."""
 
     below_TNE: Tensor
     inputs: Inputs
     hs: Tensor  # (T, S + 1, B, H)
     gates: Tensor | None  # (T, S, B, 4H)
-
-    @property
-    def output_TNH(self) -> Tensor:
-        return self.hs[:, 1:].flatten(1, 2)
+    output_TNH: Tensor
 
     @property
     def before_TNH(self) -> Tensor:
@@ -44,9 +42,10 @@ class Layer:
 class Pass:
     """The network at `weights` over inputs (T, B, S), forward; `backward` goes on from there.
 
-    keep: a derivative will follow. team: threads that share the recurrence. Weights that all tasks share
-    (stride 0) are multiplied once, and every distinct token is projected once: W_ih is applied to rows of the
-    embedding, not to positions.
+    keep: a derivative will follow. team: threads that share the recurrence. dropout: factors (T, S, B, X) of
+    the input and of each layer's output; none where nothing is dropped. Weights that all tasks share (stride
+    0) are multiplied once, and every distinct token is projected once: W_ih is applied to rows of the
+    embedding, not to positions, unless something is dropped there.
     """
 
     def __init__(
@@ -58,12 +57,18 @@ class Pass:
         *,
         keep: bool,
         team: int = 1,
+        dropout: Sequence[Tensor] = (),
     ) -> None:
         self.weights = weights
         self.team = team
         self.shape = inputs_TBS.shape
+        self._dropout = [factors.flatten(1, 2) for factors in dropout]
         tasks, texts, steps = self.shape
-        self.tokens_U, rows, index = _distinct(weights[EMBEDDING], inputs_TBS)
+        if dropout:  # each position's row is its own
+            self._tokens, index = inputs_TBS.transpose(1, 2).flatten(1), None
+        else:
+            self._tokens, index = _distinct(inputs_TBS, weights[EMBEDDING])
+        rows = self.read(weights[EMBEDDING])
         self.layers: list[Layer] = []
         for number in range(layers):
             w_ih, w_hh, b_ih, b_hh = (weights[name] for name in names_of(number))
@@ -73,8 +78,9 @@ class Pass:
             else:
                 first_TBH = hidden_TLBH[:, number]
             hs, gates = recurrence.forward(inputs, steps, w_hh, b_hh, first_TBH, keep=keep, team=team)
-            self.layers.append(Layer(rows, inputs, hs, gates))
-            rows, index = self.layers[-1].output_TNH, None
+            output = self.dropped(number + 1, hs[:, 1:].flatten(1, 2))
+            self.layers.append(Layer(rows, inputs, hs, gates, output))
+            rows, index = output, None
         self.head = weights.get(HEAD, weights[EMBEDDING])  # a tied model has one table
 
     def logits_TNV(self) -> Tensor:
@@ -90,15 +96,16 @@ class Pass:
         gradient = head_gradient(dlogits_TNV, self.layers[-1].output_TNH, self.head_name, names)
         if all(name in (self.head_name, HEAD_BIAS) for name in names) and self.head_name != EMBEDDING:
             return gradient
-        above = self.by_steps(dlogits_TNV @ self.head)
+        above = dlogits_TNV @ self.head
         for number in reversed(range(len(self.layers))):
             layer = self.layers[number]
             w_ih, w_hh, _, _ = (self.weights[name] for name in names_of(number))
-            d = recurrence.backward(w_hh, layer.hs, layer.gates, above, team=self.team)
+            steps = self.by_steps(number, above)
+            d = recurrence.backward(w_hh, layer.hs, layer.gates, steps, team=self.team)
             by_rows = self.by_input(number, d)
             gradient |= layer_gradient(number, names, d, by_rows, layer)
             if number > 0:
-                above = self.by_steps(by_rows @ w_ih)
+                above = by_rows @ w_ih
             elif EMBEDDING in names:
                 add(gradient, EMBEDDING, self.by_table(by_rows @ w_ih))
         return gradient
@@ -114,17 +121,33 @@ class Pass:
             return _input_part(d_TSB4H)
         return recurrence.row_derivatives(d_TSB4H, inputs.index_TSR, inputs.rows_TN3H.shape[1])
 
-    def by_steps(self, above_TNH: Tensor) -> Tensor:
-        """(T, N, H) as (T, S, B, H)."""
+    def dropped(self, place: int, x_TNX: Tensor) -> Tensor:
+        """What is left of the input (place 0) or of a layer's output; a derivative takes the same factors."""
+        return x_TNX * self._dropout[place] if self._dropout else x_TNX
+
+    def by_steps(self, number: int, above_TNH: Tensor) -> Tensor:
+        """(T, S, B, H): derivatives by a layer's states, from those by what is read of it."""
         tasks, texts, steps = self.shape
-        return above_TNH.view(tasks, steps, texts, above_TNH.shape[2])
+        return self.dropped(number + 1, above_TNH).view(tasks, steps, texts, above_TNH.shape[2])
+
+    def read(self, table_TVE: Tensor) -> Tensor:
+        """(T, U or N, E): the rows of a table like the embedding that the first layer reads."""
+        if self._tokens is None:
+            return table_TVE
+        if self._tokens.dim() == 2:
+            return self.dropped(0, table_TVE.gather(1, _spread(self._tokens, table_TVE)))
+        if is_shared(table_TVE):
+            return table_TVE[0, self._tokens].expand(len(table_TVE), -1, -1)
+        return table_TVE.index_select(1, self._tokens)
 
     def by_table(self, rows_TUE: Tensor) -> Tensor:
-        """Derivatives by the distinct tokens' rows as those by the whole table."""
-        if self.tokens_U is None:
+        """Derivatives by what `read` gave as those by the whole table."""
+        if self._tokens is None:
             return rows_TUE
         table = rows_TUE.new_zeros(rows_TUE.shape[0], *self.weights[EMBEDDING].shape[1:])
-        return table.index_copy_(1, self.tokens_U, rows_TUE)
+        if self._tokens.dim() == 2:
+            return table.scatter_add_(1, _spread(self._tokens, rows_TUE), self.dropped(0, rows_TUE))
+        return table.index_copy_(1, self._tokens, rows_TUE)
 
 
 def names_of(layer: int) -> tuple[str, str, str, str]:
@@ -132,19 +155,21 @@ def names_of(layer: int) -> tuple[str, str, str, str]:
     return tuple(f"rnn.{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
 
 
-def _distinct(table_TVE: Tensor, inputs_TBS: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    """(tokens_U, rows_TUE, index_TSB): the distinct tokens' rows of the embedding, and who takes which.
+def _distinct(inputs_TBS: Tensor, table_TVE: Tensor) -> tuple[Tensor | None, Tensor]:
+    """(tokens_U, index_TSB): the distinct tokens, and which of them each position has.
 
     A text of a kilobyte has some sixty different bytes. A GPU would wait for the count of them, so there it
     is the whole table, and tokens_U is None, unless the vocabulary is larger than the text.
     """
     index_TSB = inputs_TBS.transpose(1, 2).contiguous()
     if index_TSB.device.type != "cpu" and table_TVE.shape[1] <= index_TSB[0].numel():
-        return None, table_TVE, index_TSB
-    tokens_U, index_TSB = torch.unique(index_TSB, return_inverse=True)
-    if is_shared(table_TVE):
-        return tokens_U, table_TVE[0, tokens_U].expand(len(table_TVE), -1, -1), index_TSB
-    return tokens_U, table_TVE.index_select(1, tokens_U), index_TSB
+        return None, index_TSB
+    return torch.unique(index_TSB, return_inverse=True)
+
+
+def _spread(tokens_TN: Tensor, like: Tensor) -> Tensor:
+    """The tokens as an index of whole rows (T, N, E)."""
+    return tokens_TN[:, :, None].expand(-1, -1, like.shape[2])
 
 
 def _product(x_TNI: Tensor, w_TOI: Tensor, bias_TO: Tensor) -> Tensor:

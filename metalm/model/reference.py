@@ -1,7 +1,6 @@
 """The reference engine: autograd through nn.GRU, task after task. Slow, plain, and right by construction.
 
-`metalm.model.fast` is tested against it, and hands over to it where it has no derivatives of its own
-(dropout).
+`metalm.model.fast` is tested against it.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metalm.model.dropout import draws
 from metalm.model.engine import Losses, Windows
 from metalm.model.fast_weights import Weights, run
 from metalm.model.gru import GRULM
@@ -86,10 +85,9 @@ class ReferenceEngine:
 
 def _generator(windows: Windows, task: int) -> torch.Generator | None:
     """The draws of one task's dropout masks in this call."""
-    if windows.dropout_seed is None:
+    if windows.dropout_seeds is None:
         return None
-    [seed] = np.random.SeedSequence([windows.dropout_seed, task]).generate_state(1, np.uint64)
-    return torch.Generator(windows.tokens_TBS.device).manual_seed(int(seed))
+    return draws(windows.dropout_seeds[task], windows.tokens_TBS.device)
 
 
 def _objective(nats_BS: Tensor, windows: Windows, task: int) -> Tensor:

@@ -52,16 +52,17 @@ class LayerTangent:
         self.states, self.gates = recurrence.tangent(
             inputs_dot, weights[w_hh], *directions, *pair, team=self._team
         )
-        self.outputs = self.states[:, 1:].flatten(1, 2)
+        self.outputs = forward.dropped(number + 1, self.states[:, 1:].flatten(1, 2))
 
     def backward(
-        self, layer: Layer, w: Tensor, w_dot: Tensor, above: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """(d, d_dot), see `recurrence.backward_tangent`."""
+        self, layer: Layer, w: Tensor, w_dot: Tensor, above: tuple[Tensor | None, Tensor]
+    ) -> tuple[Tensor | None, Tensor]:
+        """(d, d_dot), see `recurrence.backward_tangent`; d is None where the first of `above` is."""
         if self.states is None:  # at gates that do not move, the backward pass is linear
-            gates = layer.gates.clone(), layer.gates
-            pairs = zip(gates, above, strict=True)
-            return tuple(recurrence.backward(w, layer.hs, *pair, team=self._team) for pair in pairs)
+            d = None
+            if above[0] is not None:
+                d = recurrence.backward(w, layer.hs, layer.gates.clone(), above[0], team=self._team)
+            return d, recurrence.backward(w, layer.hs, layer.gates, above[1], team=self._team)
         pairs = (layer.hs, self.states), (layer.gates, self.gates)
         return recurrence.backward_tangent(w, w_dot, *pairs, above, team=self._team)
 
@@ -74,8 +75,8 @@ class Tangents:
         self._dot = direction
         self._layers: list[LayerTangent] = []
         below_dot = direction.get(EMBEDDING)
-        if below_dot is not None and forward.tokens_U is not None:
-            below_dot = below_dot.index_select(1, forward.tokens_U)
+        if below_dot is not None:
+            below_dot = forward.read(below_dot)
         for number in range(len(forward.layers)):
             self._layers.append(LayerTangent(number, forward, direction, below_dot))
             below_dot = self._layers[-1].outputs
@@ -100,9 +101,12 @@ class Tangents:
         product = head_gradient(dlogits_dot, top, head, tuple(forward.weights))
         if self._layers[-1].outputs is not None:
             product[head].baddbmm_(dlogits.mT, self._layers[-1].outputs)
-        above, above_dot = dlogits @ forward.head, dlogits_dot @ forward.head
+        above_dot = dlogits_dot @ forward.head
         if head in dot:
             above_dot.baddbmm_(dlogits, dot[head])
+        # Below a head that moves alone the derivatives themselves touch nothing but the gradient.
+        is_asked = bool(names) or any(layer.states is not None for layer in self._layers)
+        above = dlogits @ forward.head if is_asked else None
         for number in reversed(range(len(self._layers))):
             found, moved, (above, above_dot) = self._through(number, (above, above_dot), names)
             gradient |= found
@@ -113,18 +117,21 @@ class Tangents:
         return gradient, product
 
     def _through(
-        self, number: int, above: tuple[Tensor, Tensor], names: Collection[str]
-    ) -> tuple[TaskWeights, TaskWeights, tuple[Tensor, Tensor]]:
+        self, number: int, above: tuple[Tensor | None, Tensor], names: Collection[str]
+    ) -> tuple[TaskWeights, TaskWeights, tuple[Tensor | None, Tensor]]:
         """One layer's gradient and its tangent, and what reaches the layer below."""
         forward = self._forward
         layer, tangent = forward.layers[number], self._layers[number]
         w_ih, w_hh, _, _ = names_of(number)
-        steps = tuple(forward.by_steps(part) for part in above)
+        steps = tuple(part if part is None else forward.by_steps(number, part) for part in above)
         w_hh_dot = _or_zero(self._dot, w_hh, forward.weights)
         d, d_dot = tangent.backward(layer, forward.weights[w_hh], w_hh_dot, steps)
-        by_input, by_input_dot = (forward.by_input(number, part) for part in (d, d_dot))
-        gradient = layer_gradient(number, names, d, by_input, layer)
+        by_input_dot = forward.by_input(number, d_dot)
         product = layer_gradient(number, tuple(forward.weights), d_dot, by_input_dot, layer)
+        if d is None:
+            return {}, product, (None, by_input_dot @ forward.weights[w_ih])
+        by_input = forward.by_input(number, d)
+        gradient = layer_gradient(number, names, d, by_input, layer)
         if tangent.states is not None:
             product[w_hh].baddbmm_(recurrent_part(d).mT, tangent.states[:, :-1].flatten(1, 2))
         if tangent.below is not None:

@@ -167,14 +167,21 @@ def test_a_warm_start_takes_over_what_fits(model):
     assert "context" not in learner.learned
 
 
-def test_dropout_seeds_follow_from_seed_and_step(model):
-    def seeds(dropout, seed, step):
+def test_dropout_seeds_follow_from_seed_step_task_and_call(model):
+    def seeds(dropout, seed, step, first=0, tasks=2, call=0):
         config = replace(model.config, dropout=dropout)
         learner = Learner(new_model(config, 256, seed=1), Fomaml())
         learner.begin(step, 0.0, seed)
-        return learner.dropout_seeds(3), learner.dropout_seeds(1)
+        return learner.dropout_seeds(first, tasks, call)
 
-    assert seeds(0.0, 1, 1) == (None, None)
+    assert seeds(0.0, 1, 1) is None
     assert seeds(0.5, 1, 1) == seeds(0.5, 1, 1)
-    draws = [number for place in ((1, 1), (1, 2), (2, 1)) for part in seeds(0.5, *place) for number in part]
+    # However many tasks are side by side.
+    assert seeds(0.5, 1, 1) == [seeds(0.5, 1, 1, first, 1)[0] for first in (0, 1)]
+    draws = [
+        number
+        for place in ((1, 1), (1, 2), (2, 1))
+        for call in (0, 1)
+        for number in seeds(0.5, *place, call=call)
+    ]
     assert len(set(draws)) == 12

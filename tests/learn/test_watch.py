@@ -48,7 +48,7 @@ def test_tasks_side_by_side_are_told_apart_and_what_is_masked_is_not_counted(tok
 
 def test_a_hessian_product_is_counted_apart(tokenizer):
     watch = Watch(1, tokenizer, never)
-    watch.saw_hessian_product(windows_of("abc", "def"))
+    watch.saw_hessian_product([VISIT, OTHER], 0, windows_of("abc", "def"), torch.ones(2))
 
     assert (watch.tokens, watch.hessian_tokens) == (0, 6)
 
@@ -75,12 +75,23 @@ def test_an_outer_gradient_that_is_not_finite_names_step_and_task(tokenizer, val
         watch.settle()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_hessian_product_that_is_not_finite_names_step_task_and_adaptation_step(tokenizer, value):
+    watch = Watch(12, tokenizer, never)
+    watch.saw_hessian_product([OTHER, VISIT], 2, windows_of("abc", "def"), torch.tensor([1.0, value]))
+    watch.saw_gradient([OTHER, VISIT], torch.tensor([1.0, value]))
+
+    what = "Hessian product after 2 adaptation steps of task 'sonnets' .* outer step 12"
+    with pytest.raises(DivergedError, match=what):
+        watch.settle()
+
+
 def test_the_stop_flag_is_read_with_every_loss(tokenizer):
     watch = Watch(1, tokenizer, lambda: True)
     with pytest.raises(Stopped):
         watch.saw([VISIT], "query", 0, torch.ones(1, 1, 3), windows_of("abc"))
     with pytest.raises(Stopped):
-        watch.saw_hessian_product(windows_of("abc"))
+        watch.saw_hessian_product([VISIT], 0, windows_of("abc"), torch.ones(1))
 
 
 def test_an_unknown_character_is_charged_with_its_bytes_in_training_too():

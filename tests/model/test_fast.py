@@ -22,7 +22,10 @@ def cases(draw):
     tied = draw(st.booleans())
     hidden = draw(st.integers(1, 20))
     embedding = hidden if tied else draw(st.integers(1, 6))
-    config = ModelConfig(embedding=embedding, hidden=hidden, layers=draw(st.integers(1, 3)), tied=tied)
+    share = draw(st.sampled_from([0.0, 0.0, 0.3]))
+    config = ModelConfig(
+        embedding=embedding, hidden=hidden, layers=draw(st.integers(1, 3)), tied=tied, dropout=share
+    )
     vocab, tasks = draw(st.integers(2, 40)), draw(st.integers(1, 4))
     texts, steps = draw(st.integers(1, 5)), draw(st.integers(1, 7))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 999)))
@@ -39,7 +42,8 @@ def cases(draw):
     state = normal(tasks, config.layers, texts, hidden) if draw(st.booleans()) else None
     names = draw(st.sets(st.sampled_from(list(weights)), min_size=1))
     direction = {name: normal(*weights[name].shape) for name in weights if name in names}
-    return model, weights, Windows(tokens, mask, state), direction, draw(st.integers(1, 3))
+    seeds = list(range(5, 5 + tasks)) if draw(st.booleans()) else None
+    return model, weights, Windows(tokens, mask, state, seeds), direction, draw(st.integers(1, 3))
 
 
 def single(x):
@@ -104,13 +108,15 @@ def test_gradient_by_some_names_is_part_of_the_whole(case):
         assert torch.allclose(value, whole[name], rtol=1e-12, atol=1e-14)
 
 
-def test_hessian_product_comes_without_the_gradient_too(model):
+@pytest.mark.parametrize("moves", ["", "linear", "linear.bias", "rnn"])
+def test_hessian_product_comes_without_the_gradient_too(model, moves):
     weights = shared(slow_weights(model), 2)
+    way = {name: weight for name, weight in weights.items() if name.startswith(moves)}
     windows = Windows(torch.randint(0, 7, (2, 3, 9), generator=torch.Generator().manual_seed(0)))
     for engine in (FastEngine(model), ReferenceEngine(model)):
-        gradient, product = engine.hessian_product(weights, windows, weights, gradient=False)
+        gradient, product = engine.hessian_product(weights, windows, way, gradient=False)
         assert gradient == {}
-        whole = engine.hessian_product(weights, windows, weights)[1]
+        whole = engine.hessian_product(weights, windows, way)[1]
         assert all(product[name].equal(whole[name]) for name in whole)
 
 
@@ -185,14 +191,17 @@ def test_a_task_does_not_depend_on_its_neighbours(model):
             assert torch.allclose(value[0], together[name][task], rtol=1e-5, atol=1e-7)
 
 
-def test_dropout_is_the_references():
+def test_what_is_dropped_follows_from_each_tasks_seed_alone():
     model = new_model(ModelConfig(embedding=3, hidden=5, dropout=0.5), 7, seed=1)
-    weights = shared(slow_weights(model), 2)
-    windows = Windows(torch.randint(0, 7, (2, 3, 9)), dropout_seed=4)
-    ours, reference = (e.gradient(weights, windows)[1] for e in (FastEngine(model), ReferenceEngine(model)))
-    assert all(ours[name].equal(reference[name]) for name in ours)
-    kept = FastEngine(model).gradient(weights, Windows(windows.tokens_TBS))[1]
-    assert not kept["linear.weight"].equal(ours["linear.weight"])
+    tokens = torch.randint(0, 7, (1, 3, 9)).expand(3, 3, 9)
+    seeds = [4, 9, 4]
+    gradient = FastEngine(model).gradient(
+        shared(slow_weights(model), 3), Windows(tokens, dropout_seeds=seeds)
+    )[1]["linear.weight"]
+    assert gradient[0].equal(gradient[2])
+    assert not gradient[0].equal(gradient[1])
+    kept = FastEngine(model).gradient(shared(slow_weights(model), 1), Windows(tokens[:1]))[1]
+    assert not kept["linear.weight"][0].equal(gradient[0])
 
 
 def test_a_task_that_predicts_nothing_has_no_gradient(model):

@@ -152,7 +152,7 @@ def test_dropout_follows_from_the_seed_and_the_task_in_every_derivative():
     model = model_of(layers=2, dropout=0.4)
     engine, weights = ReferenceEngine(model), shared(slow_weights(model), 2)
     tokens = torch.randint(VOCABULARY, (1, 2, 6)).expand(2, 2, 6)
-    windows = Windows(tokens, dropout_seed=5)
+    windows = Windows(tokens, dropout_seeds=[5, 6])
 
     losses, gradient = engine.gradient(weights, windows)
 
@@ -161,7 +161,7 @@ def test_dropout_follows_from_the_seed_and_the_task_in_every_derivative():
         engine.hessian_product(weights, windows, weights)[0]["rnn.bias_hh_l1"], gradient["rnn.bias_hh_l1"]
     )
     assert not torch.equal(losses.nats_TBS[0], losses.nats_TBS[1])
-    other = engine.losses(weights, Windows(tokens, dropout_seed=6))
+    other = engine.losses(weights, Windows(tokens, dropout_seeds=[7, 8]))
     assert not torch.equal(other.nats_TBS, losses.nats_TBS)
     without = engine.losses(weights, Windows(tokens))
     assert torch.equal(without.nats_TBS[0], without.nats_TBS[1])
