@@ -18,9 +18,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -89,28 +86,17 @@ INLINE void powers(vec x, vec *two_to_k, vec *small) {
     *two_to_k = (vec)((bits + (sizeof(REAL) == 4 ? 127 : 1023)) << (sizeof(REAL) == 4 ? 23 : 52));
 }
 
-/* 1 / x, of an x from 1 on: dividing a whole vector of this length takes Intel's processors as long as 16 products. */
-INLINE vec reciprocal(vec x) {
-#if defined(__AVX512F__)
-    if (sizeof(REAL) == 4) {
-        const vec y = (vec)_mm512_rcp14_ps((__m512)x);
-        return y + y * (1 - x * y); /* Newton's step; what was right to 14 bits is right to 28 */
-    }
-#endif
-    return 1 / x;
-}
-
 INLINE vec sigmoid(vec x) {
     vec scale, small;
     powers(clamped(-x, sizeof(REAL) == 4 ? 87 : 700), &scale, &small);
-    return reciprocal(1 + (scale + scale * small));
+    return 1 / (1 + (scale + scale * small));
 }
 
 INLINE vec tanh_(vec x) {
     vec scale, small;
     powers(clamped(2 * x, sizeof(REAL) == 4 ? 40 : 80), &scale, &small);
     vec minus_one = scale * small + (scale - 1); /* exp(2x) - 1, exact near 0 */
-    return minus_one * reciprocal(minus_one + 2);
+    return minus_one / (minus_one + 2);
 }
 
 /* ---- tiles ---- */
@@ -289,14 +275,15 @@ int gru_forward(long S, long R, long H, long member, long members, const REAL *i
         const long *rows_of_x = index ? index + s * R : NULL;
         REAL *after = hs + (s + 1) * R * H, *kept = gates ? gates + s * R * 4 * H : NULL;
         for (long unit = own.low, wide; unit < own.high; unit += wide * LANES) {
-            wide = R <= ROWS / 4 && own.high - unit >= 4 * LANES ? 4 : R <= ROWS / 2 && own.high - unit >= 2 * LANES ? 2 : 1;
+            const long left = (own.high - unit) / LANES;
+            wide = R <= ROWS / 4 && left >= 4 ? 4 : R <= ROWS / 2 && left >= 2 ? 2 : 1;
             for (long row = 0; row < R; row += ROWS) {
-#define BODY(rows)                                                                                                     \
-    if (wide == 4) forward_tile(rows, rows <= ROWS / 4 ? 4 : 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept); \
-    else if (wide == 2) forward_tile(rows, rows <= ROWS / 2 ? 2 : 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept); \
-    else forward_tile(rows, 1, unit, row, H, packed, bias, x, rows_of_x, before, after, kept);
+#define TILE(rows, wide) forward_tile(rows, wide, unit, row, H, packed, bias, x, rows_of_x, before, after, kept);
+#define BODY(rows) if (wide == 4 && rows <= ROWS / 4) TILE(rows, 4) \
+                   else if (wide == 2 && rows <= ROWS / 2) TILE(rows, 2) else TILE(rows, 1)
                 FOR_ROWS(R - row, BODY)
 #undef BODY
+#undef TILE
             }
         }
         meet(&own);
