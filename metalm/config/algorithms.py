@@ -78,7 +78,7 @@ _FIRST_ORDER = "leave the second derivatives out: about a third of the time, and
 
 @dataclass(frozen=True, kw_only=True)
 class Maml(Episodic):
-    """The query loss after adaptation, descended exactly, through every adaptation step: about 3 x fomaml."""
+    """The query loss after adaptation, descended exactly, through every adaptation step."""
 
     name: ClassVar[str] = "maml"
     section = "maml"

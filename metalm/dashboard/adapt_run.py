@@ -66,10 +66,16 @@ def _settings() -> Demo:
             200,
             None,
             placeholder=_TUNED,
-            help="left empty: what tuning chose for each run",
+            help="0 to 200; left empty: what tuning chose for each run",
         ),
         lr=lr.number_input(
-            "Step size", 0.0, 100.0, None, placeholder=_TUNED, format="%g", help="left empty: each run's own"
+            "Step size",
+            0.0,
+            100.0,
+            None,
+            placeholder=_TUNED,
+            format="%g",
+            help="0 to 100; left empty: each run's own",
         ),
         sample_bytes=sampled.number_input("Bytes of the samples", 0, 2000, 300, 50),
         temperature=temperature.number_input(

@@ -21,28 +21,30 @@ class Guide:
 
 
 GUIDES = {
-    "sequential": Guide("the article's loop, task after task", "to repeat the article", "0.4 ×"),
+    "sequential": Guide("the article's loop, task after task", "to repeat the article", "0.5 ×"),
     "joint": Guide("plain pre-training on all tasks", "as the baseline to beat, and to start from", "0.2 ×"),
-    "maml": Guide("exact derivative through the adaptation", "with few steps and compute to spare", "3.5 ×"),
+    "maml": Guide("exact derivative through the adaptation", "with few steps and compute to spare", "3 ×"),
     "fomaml": Guide("MAML without second derivatives", "first of all", "1 ×"),
     "reptile": Guide("moves to the mean of the adapted weights", "with many steps, or Adam inside", "0.9 ×"),
     "anil": Guide("only the head adapts", "for short support sets and quick adaptation", "2 ×"),
-    "meta-sgd": Guide("learns a rate for every single weight", "when one rate does not suit all", "4 ×"),
+    "meta-sgd": Guide("learns a rate for every single weight", "when one rate does not suit all", "3.5 ×"),
     "maml++": Guide("learns a rate for each layer and step", "when maml is unstable", "3 ×"),
     "cavia": Guide("only a short context adapts", "when many tasks are to be kept", "3 ×"),
-    "imaml": Guide("an implicit derivative, blind to the way", "with very many adaptation steps", "5 ×"),
+    "imaml": Guide("an implicit derivative, blind to the way", "with very many adaptation steps", "4.5 ×"),
 }
 
 
 def line(name: str) -> str:
     """An algorithm in one line."""
     guide = GUIDES[name]
-    return f"{name} · {guide.does} · {guide.when} · {guide.cost}"
+    return f"{name} · {guide.does} · {guide.when} · {guide.cost} fomaml"
 
 
 def advice(name: str) -> str:
     """The same in sentences, below the chooser."""
     told = " ".join((ALGORITHMS[name].__doc__ or "").split())
     guide = GUIDES[name]
-    cost = "" if name == "fomaml" else f" An outer step costs about {guide.cost} fomaml's."
+    cost = f" An outer step costs about {guide.cost} fomaml's."
+    if name == "fomaml":
+        cost = " The cost of its outer step is what the others' is told by."
     return f"{told} **Take it {guide.when}.**{cost}"

@@ -25,7 +25,10 @@ def show(runs: Sequence[Run]) -> None:
     if table.empty:
         st.success("These runs were told the same.")
         return
-    st.dataframe(table, height="content", alt="Settings that differ between the runs")
+    names_wide = {"_index": st.column_config.Column(width="medium")}
+    st.dataframe(
+        table, height="content", column_config=names_wide, alt="Settings that differ between the runs"
+    )
     st.caption(f"{len(facts[runs[0].name]) - len(table)} settings are the same and not shown.")
 
 

@@ -13,6 +13,7 @@ from metalm.dashboard.charts.diagnostics import measure_curves
 from metalm.dashboard.charts.matrices import rate_heatmap
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.measures import DIAGNOSTICS, Diagnostic
+from metalm.dashboard.palette import RunStyle
 from metalm.store.runs import Run
 
 _NOW, _OVER_TRAINING = "Now", "Over training"
@@ -37,23 +38,27 @@ def show(runs: Sequence[Run]) -> None:
     view = CurveView() if as_map else curve_controls.choose(has_unit=False)
     is_live = any(run.status in ("queued", "running") for run in runs)
     draw = st.fragment(run_every=3 if is_live else None)(_draw)
-    draw([run.id for run in have], diagnostic, view, as_map)
+    styles = {run: style for run, style in compare_runs.styles(runs).items() if run in {r.id for r in have}}
+    draw(styles, diagnostic, view, as_map)
     st.caption(diagnostic.told)
     _tell_missing(diagnostic, runs, have, offered)
 
 
-def _draw(run_ids: Sequence[str], diagnostic: Diagnostic, view: CurveView, as_map: bool) -> None:
+def _draw(styles: dict[str, RunStyle], diagnostic: Diagnostic, view: CurveView, as_map: bool) -> None:
+    """styles: of the runs that have it, in the colours that they have beside all that are chosen."""
     home = state.home()
-    runs = [home.run(run_id) for run_id in run_ids]
-    points = measures.gather(home.store.metrics, run_ids, diagnostic, view.x)
+    runs = [home.run(run_id) for run_id in styles]
+    points = measures.gather(home.store.metrics, list(styles), diagnostic, view.x)
     curve_controls.tell_uncounted(runs, points, view)
     if as_map:
         _maps(runs, points)
         return
     if len(runs) > 1:
         points = _told_apart(points)
+    else:
+        st.markdown(f"**{runs[0].name}** :gray[{runs[0].algorithm}]")
     chart(
-        measure_curves(points, compare_runs.styles(runs), view, diagnostic.axis),
+        measure_curves(points, styles, view, diagnostic.axis),
         key=f"diagnostic.{diagnostic.name}",
         label=f"{diagnostic.name} of {', '.join(run.name for run in runs)}",
         view=f"{view}",

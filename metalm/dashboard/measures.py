@@ -46,8 +46,8 @@ DIAGNOSTICS = {
             measures={"gradient_norm": "outer loop", "inner_gradient_norm": "inner loop"},
             axis="gradient norm",
             told="Before clipping. Outer: what moves the slow weights. Inner: what moves the fast "
-            "weights, a mean over tasks, step by step; it should fall from step to step. A spike that "
-            "recurs asks for a smaller lr or a clip.",
+            "weights, a mean over tasks, step by step; where adaptation comes to rest it falls from step to "
+            "step. A spike that recurs asks for a smaller lr or a clip.",
             lacking=_OLD,
         ),
         Diagnostic(
@@ -56,15 +56,16 @@ DIAGNOSTICS = {
             axis="rate",
             told="The step size of adaptation that the run has learned for each weight, a mean over its "
             "numbers. A rate near 0 keeps that weight where it is; a negative one was never meant, and "
-            "hints at a too large outer lr.",
+            "hints at a too large outer lr. Here at the rate of training; the run page has them at the "
+            "rate that was tuned afterwards.",
             lacking="only meta-sgd (a rate a weight) and maml++ (a rate a layer and step) learn rates",
         ),
         Diagnostic(
             name="Drift",
             measures={"drift": ""},
             axis="|θ − θ₀| / |θ₀|",
-            told="How far each weight has moved from where the run began, relative to its size there. "
-            "What still rises steeply at the end would go on learning.",
+            told="How far each weight has moved from where the run began, relative to its size there, "
+            "at every meta-validation and at the end. What still rises steeply then would go on learning.",
             lacking=_OLD,
         ),
         Diagnostic(
@@ -72,9 +73,9 @@ DIAGNOSTICS = {
             measures={"effective_rank": ""},
             axis="effective rank",
             told="How many directions a matrix really uses: the exponential of the entropy of its "
-            "singular values (watched in arXiv:2508.02189), at every meta-validation. A fall warns of a "
-            "network that forgets how to adapt.",
-            lacking="measured with meta-validation; validation.every must not be 0",
+            "singular values (watched in arXiv:2508.02189), at every meta-validation and at the end. A fall "
+            "warns of a network that forgets how to adapt.",
+            lacking=_OLD,
         ),
         Diagnostic(
             name="Task agreement",

@@ -47,7 +47,7 @@ def live() -> None:
         return
     active = sorted((run for run in runs if run.status in ACTIVE), key=lambda run: ACTIVE.index(run.status))
     st.markdown("#### Now")
-    if not active:
+    if not active and not queue_list.has_evaluations():
         empty.nothing(
             "Nothing runs.",
             "A new run needs a split, an algorithm and a few minutes.",

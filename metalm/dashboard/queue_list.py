@@ -36,13 +36,22 @@ def live() -> None:
     _ended(names)
 
 
+def has_evaluations() -> bool:
+    """Whether an evaluation runs or waits."""
+    return any("run" not in job.payload for job in (*state.jobs().running(), *state.jobs().queue()))
+
+
 def evaluations(runs: list[Run]) -> None:
-    """One line for each evaluation that runs or waits; trainings show as runs."""
+    """Each evaluation that runs, with its progress, or waits; trainings show as runs."""
     names = {run.id: run.name for run in runs}
     for status, jobs in (("running", state.jobs().running()), ("queued", state.jobs().queue())):
         for job in jobs:
-            if "run" not in job.payload:
+            if "run" in job.payload:
+                continue
+            with st.container(border=True):
                 st.markdown(f"{title(job, names)} {wording.status_badge(status)}")
+                if status == "running":
+                    _share_done(job)
 
 
 def title(job: Job, names: dict[str, str]) -> str:
@@ -61,8 +70,12 @@ def _running(job: Job, names: dict[str, str]) -> None:
             run = state.home().run(job.payload["run"])
             st.progress(min(1.0, run.progress), text=train_watch.progress(run))
         else:
-            job = state.home().store.jobs.get(job.id)  # what the manager holds is the job as it began
-            st.progress(min(1.0, job.progress), text=job.message or "measuring")
+            _share_done(job)
+
+
+def _share_done(job: Job) -> None:
+    job = state.home().store.jobs.get(job.id)  # what the manager holds is the job as it began
+    st.progress(min(1.0, job.progress), text=job.message or "measuring")
 
 
 def _waiting(job: Job, position: int, num: int, names: dict[str, str]) -> None:

@@ -27,6 +27,7 @@ def show(run: Run) -> None:
 
 def _results(run: Run, is_live: bool) -> None:
     rows = state.home().evaluations([run.id])
+    rows = rows[(rows["run_id"] == run.id) & (rows["method"] == "adapt")]  # without those of baselines
     if is_live:
         st.info("An evaluation of this run is in the queue or running; numbers come in as they are measured.")
     if rows.empty:
@@ -35,8 +36,7 @@ def _results(run: Run, is_live: bool) -> None:
         return
     rows, split, role = _one_place(rows)
     seen = rows[rows["seen"]]["task_id"].nunique()
-    rows = rows[rows["method"] == "adapt"].assign(series=run.id)
-    tasks = statistics.by_task(rows)
+    tasks = statistics.by_task(rows.assign(series=run.id))
     if tasks.empty:
         st.info("The run has seen every task that was evaluated, so there is no mean.")
         return

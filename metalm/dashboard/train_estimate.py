@@ -71,7 +71,7 @@ def _figures(estimate: Estimate, expected: Forecast) -> None:
         "Time in all": (wording.duration(expected.seconds), _time_told(expected)),
         "An outer step": (wording.seconds(estimate.step_seconds), "without meta-validation"),
         "Tokens / s": (wording.count(estimate.tokens_per_second), "tokens trained on"),
-        "Peak memory": (wording.size(memory), _memory_told(estimate)),
+        "Memory on top": (wording.size(memory), _memory_told(estimate)),
         "On disk": (
             wording.size(expected.disk_bytes),
             f"weights {wording.size(estimate.weights_bytes)}, checkpoint "
@@ -97,7 +97,7 @@ def _memory_told(estimate: Estimate) -> str:
     whose = "on the GPU" if estimate.device == "cuda" else "by the process"
     parts = ", ".join(f"{name} {wording.size(size)}" for name, size in estimate.memory_parts.items())
     return (
-        f"Beyond what is taken now. Measured: {wording.size(estimate.memory_bytes)} more {whose}. "
+        f"At most, beyond what is taken now. Measured: {wording.size(estimate.memory_bytes)} more {whose}. "
         f"From the shapes: {parts}. The larger of both is shown."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig, run_config
 from metalm.dashboard import (
@@ -36,16 +37,21 @@ def show() -> None:
             view="New split",
         )
         return
-    split, base, parent = _choices([split.name for split in splits])
+    split, base, parent, network = _choices([split.name for split in splits])
     changed = train_settings.changed_settings(base)
     train_settings.essentials(base)
-    with st.expander(f"Every setting · {_changes(len(changed))}", icon=":material/tune:"):
-        train_settings.details(base)
-        st.button("Reset to the defaults", on_click=train_settings.reset, disabled=not changed)
+    config, refusal = base, ""
     try:
         config = base.with_settings(changed)
     except ConfigError as error:
-        st.error(str(error))
+        refusal = str(error)
+    network.caption(_network(config, parent))
+    label = f"Every setting · {_changes(len(changed))}"
+    with st.expander(label, icon=":material/tune:", expanded=bool(refusal)):
+        train_settings.details(base)
+        st.button("Reset to the defaults", on_click=train_settings.reset, disabled=not changed)
+    if refusal:
+        st.error(refusal)
         return
     config = dataclasses.replace(config, init=parent.id if parent else None)
     name, seeds = _launch_form(split, config)
@@ -58,8 +64,8 @@ def show() -> None:
         st.code(_command_lines(split, config, parent, name, seeds), language="bash", wrap_lines=True)
 
 
-def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
-    """Split, the defaults of what is chosen, and the run to start from."""
+def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None, DeltaGenerator]:
+    """Split, the defaults of what is chosen, the run to start from, and a place to tell of the network."""
     algorithm = _algorithm()
     columns = st.columns(3)
     with columns[0]:
@@ -75,14 +81,18 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None]:
             "preset",
             index=list(PRESETS).index("small"),
             disabled=parent is not None,
+            help="How large it is; a run that starts from another has that one's.",
         )
         taken = run_config(parent.config) if parent else None
         base = train_settings.base_config(algorithm, preset, taken)
-        model = base.model
-        of = f"as in {parent.name}: " if parent else ""
-        layers = wording.things(model.layers, "layer")
-        st.caption(f"{of}embedding {model.embedding}, hidden {model.hidden}, {layers}")
-    return split, base, parent
+        network = st.empty()  # settings below may change it
+    return split, base, parent, network
+
+
+def _network(config: RunConfig, parent: Run | None) -> str:
+    model = config.model
+    of = f"as in {parent.name}: " if parent else ""
+    return f"{of}embedding {model.embedding}, hidden {model.hidden}, {wording.things(model.layers, 'layer')}"
 
 
 def _algorithm() -> str:

@@ -92,7 +92,8 @@ def essentials(base: RunConfig) -> None:
     for column, (key, label) in zip(columns, ESSENTIAL.items(), strict=True):
         default, f, kind = settings[key]
         with column:
-            setting(key, default, f, kind, label, help=f.metadata["help"])
+            told = f.metadata["help"] + (f"; {_range(f)}" if kind in (int, float) and _range(f) else "")
+            setting(key, default, f, kind, label, help=told)
 
 
 def details(base: RunConfig) -> None:
@@ -119,7 +120,16 @@ def _detail(base: RunConfig, key: str, default: Any, f: Any, kind: Any) -> None:
         st.caption(told)
     else:
         options = fitting_options(base, key, kind)
+        told += f"; {_range(f)}" if kind in (int, float) and _range(f) else ""
         setting(key, default, f, kind, f"**{name}** · :gray[{told}]", options=options)
+
+
+def _range(f: Any) -> str:
+    """What a number may be, in words."""
+    low, high = f.metadata["at_least"], f.metadata["at_most"]
+    if high is None:
+        return "" if low is None else f"{low:g} or more"
+    return f"{high:g} or less" if low is None else f"{low:g} to {high:g}"
 
 
 def fitting_options(base: RunConfig, key: str, kind: Any) -> list[str]:

@@ -23,6 +23,7 @@ from metalm.model.threads import each
 from metalm.model.writer import CompiledWriter, PackedNetwork
 from metalm.text.tokenizers import CharacterTokenizer, Tokenizer
 
+MAX_TEMPERATURE = 1000  # every token is as likely long before
 _CHUNK_TOKENS = 1024  # read between two looks at the stop flag
 _AT_ONCE = 16  # tokens of a stream that are written between two looks at the stop flag
 _STREAMS_OF_A_THREAD = 8  # at least: fewer take as long
@@ -81,8 +82,8 @@ def sample_streams(
     The first is what `sample` writes, and how many there are changes none of them. A text that has reached
     `num_bytes` gets b"" from then on; the last one to do so ends them all. Else as `sample`.
     """
-    if temperature < 0:
-        raise ConfigError(f"temperature must be 0 or more, got {temperature}")
+    if not 0 <= temperature <= MAX_TEMPERATURE:
+        raise ConfigError(f"temperature must be 0 to {MAX_TEMPERATURE}, got {temperature}")
     ids = np.concatenate([tokenizer.encode(read).ids for read in (support, prompt)])
     ids = ids if len(ids) else tokenizer.encode(b"\n").ids
     device = next(iter(weights.values())).device

@@ -80,6 +80,8 @@ class Evaluating(Loading):
             return [(loaded, lambda: asked)]
         joint = self._joint(loaded)
         of_joint = (known.joint_zero_shot, known.joint_fine_tuning) if joint else ()
+        if joint and joint.run.id == loaded.run.id:  # fine-tuned it is the run itself
+            of_joint = (known.joint_zero_shot,)
         validation = self.texts(split.id, "meta-validation")
         config, device = run_config(loaded.run.config), loaded.weights["embedding.weight"].device
         options = {"seed": loaded.run.seed, "device": device, "should_stop": should_stop}

@@ -37,6 +37,7 @@ class OuterGradient:
         self._total: Weights = {}
         self._joint: Weights = {}
         self._squares: Weights = {}
+        self._lengths: list[Tensor] = []
         self._directions: Weights = {}  # the sum of the tasks' gradients, each of length 1
 
     def way(self, episodes: Sequence[Episode], *, gradients: bool = False) -> Iterator[Adapted]:
@@ -118,6 +119,7 @@ class OuterGradient:
         """Add a block's gradients, by name; `learned`: more of them, already summed over its tasks."""
         self._num_tasks += num_tasks(gradient)
         lengths_T = norms_T(gradient)
+        self._lengths.append(lengths_T)
         self.watch.saw_gradient(episodes, lengths_T)
         units_T = lengths_T.clamp(min=_TINY).reciprocal()
         weights_2T = torch.stack([torch.ones_like(units_T), units_T])
@@ -143,12 +145,13 @@ class OuterGradient:
         self.observe()
 
     def measure_cosine(self) -> None:
-        """Tell the mean cosine between the gradients of two tasks, where there are two."""
-        pairs = self._num_tasks * (self._num_tasks - 1)
+        """Tell the mean cosine between the gradients of two tasks, where two have one that is not 0."""
         self.watch.settle()
+        moving = sum(int((lengths_T > 0).sum()) for lengths_T in self._lengths)
+        pairs = moving * (moving - 1)
         if pairs:
             length = float(torch.nn.utils.get_total_norm(self._directions.values()))
-            self.watch.measured("gradient_cosine", (length**2 - self._num_tasks) / pairs)
+            self.watch.measured("gradient_cosine", (length**2 - moving) / pairs)
 
     @torch.no_grad()
     def observe(self) -> None:

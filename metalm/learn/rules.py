@@ -4,8 +4,8 @@ What is learned is a dictionary of tensors, `adaptation.safetensors` on disk:
   rate/<weight name>    (K, ...): the rate of adaptation step k is `inner.lr` times row k, broadcast to the
                         weight; steps beyond K take the last row. Rows start as ones.
   context               (E, C): how a context of C numbers, 0 before adaptation, moves every token's
-  embedding. fisher/<weight name>  the diagonal Fisher information at the slow weights, of mean 1 over all
-  weights.
+                        embedding.
+  fisher/<weight name>  the diagonal Fisher information at the slow weights, of mean 1 over all weights.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The fast engine: derivatives written by hand, many tasks side by side, every core busy.
 
-A call is cut into parts of some tasks each. A part is small enough for the processor's cache, runs on one
-thread from beginning to end, and its results are put together in a fixed order: the same call gives the same
-bits. Where there are fewer tasks than threads they come one after another, and a team of threads shares each:
-of the recurrence every thread has some of the units, whose weights stay in its own cache. The threads of a
-narrow network would wait for one another longer than they work; there a part is some of a task's texts.
+A call is cut into parts of some tasks each. A part is small enough for the processor's cache and runs on one
+thread from beginning to end. Where there are fewer tasks than threads they come one after another, and a team
+of threads shares each: of the recurrence every thread has some of the units, whose weights stay in its own
+cache, and torch's own threads share the products. The threads of a narrow network would wait for one another
+longer than they work; there a part is some of a task's texts. Results are put together in a fixed order: the
+same call with the same number of threads gives the same bits.
 Shapes: see `metalm.model.engine` and `metalm.model.passes`.
 """
 

@@ -132,7 +132,7 @@ INLINE void accumulate(const long rows, const long blocks, const long vectors, v
 INLINE long at_most(long n, long limit) { return n < limit ? n : limit; }
 INLINE long blocks(long units, long width) { return (units + width - 1) / width; }
 
-static REAL *scratch(long numbers) { return aligned_alloc(64, (numbers * sizeof(REAL) + 63) / 64 * 64); }
+static REAL *scratch(long numbers) { return aligned_alloc(64, (numbers * sizeof(REAL) + 64) / 64 * 64); }
 
 /* W (3H, H), to be multiplied from the left of h: [block of units][k][gate][lane], depth rows of each block in all;
    this W fills depth rows [begin, begin + H) of the blocks of units [low, high). */

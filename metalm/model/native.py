@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from threading import Thread
 
@@ -31,6 +31,7 @@ SOURCE = _FILE.read_text(encoding="utf-8")
 _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared")
 _REALS = {torch.float32: "float", torch.float64: "double"}
 _BUILD_SECONDS = 300  # zig builds its own C library the first time
+_NOBODY_WAITS = 1 << 62  # as if all had come, to this meeting and to any after it
 _log = logging.getLogger(__name__)
 
 
@@ -119,33 +120,45 @@ def call(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | N
         raise MemoryError(f"no memory for a recurrence of sizes {sizes}")
 
 
-def bound(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> Callable[[], object]:
-    """The same call, to be made again and again on the same memory; the caller keeps the tensors alive."""
-    return partial(function, *_arguments(sizes, arrays))
+def bound(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> Callable[[], int]:
+    """The same call, to be made later, perhaps again and again on the same memory; it gives its result."""
+    arguments = _arguments(sizes, arrays)
+
+    def make(_kept: object = arrays) -> int:  # the arguments are addresses: what is there must stay
+        return function(*arguments)
+
+    return make
 
 
-def call_together(calls: Sequence[Callable[[], object]]) -> None:
-    """Make `bound` calls at the same time, each on a thread of its own; they may wait for one another.
+def call_by_team(
+    function: ctypes._CFuncPtr, sizes: tuple[int, ...], team: int, *arrays: Tensor | None
+) -> None:
+    """`call` a function that a team of threads shares, each as another member.
 
-    Raises MemoryError when one of them found none.
+    Raises MemoryError when one of them found none. However it ends, none works on.
     """
-    failed = [0] * len(calls)
+    arrived = torch.zeros(1, dtype=torch.int64)  # the members count there how far they are
+    calls = [bound(function, (*sizes, member, team), *arrays, arrived) for member in range(team)]
+    failed, started = [0] * team, []
 
-    def make(number: int) -> None:
-        failed[number] = calls[number]()
+    def make(member: int) -> None:
+        failed[member] = calls[member]()
 
-    # Not from a pool: one whose threads are busy would let the others wait for ever. Daemons, so that an
-    # interrupt while they start ends the process.
-    threads = [
-        Thread(target=make, args=(number,), name="team", daemon=True) for number in range(1, len(calls))
-    ]
-    for thread in threads:
-        thread.start()
-    make(0)
-    for thread in threads:
-        thread.join()
+    try:
+        # Not from a pool: one whose threads are busy would let the others wait for ever.
+        for member in range(1, team):
+            thread = Thread(target=make, args=(member,), name="team", daemon=True)
+            thread.start()
+            started.append(thread)
+        make(0)
+    except BaseException:  # a thread that cannot start, or Ctrl-C
+        arrived.fill_(_NOBODY_WAITS)
+        raise
+    finally:
+        for thread in started:
+            thread.join()
     if any(failed):
-        raise MemoryError("no memory for a recurrence")
+        raise MemoryError(f"no memory for a recurrence of sizes {sizes}")
 
 
 def _arguments(sizes: tuple[int, ...], arrays: tuple[Tensor | Sequence[Tensor] | None, ...]) -> list[object]:

@@ -1,7 +1,7 @@
 """The whole network over some windows: forward, and backward with every derivative written out.
 
-What stands here runs on one thread and knows no engine: `metalm.model.fast` cuts a call into parts, hands
-each to a `Pass` and puts the results together.
+What stands here knows no engine, and of threads only that a team may share the recurrence:
+`metalm.model.fast` cuts a call into parts, hands each to a `Pass` and puts the results together.
 
 Shapes: T tasks, B texts side by side, S steps, N = S * B positions (step after step), E embedding size,
 H hidden units, V vocabulary, U distinct tokens.

@@ -2,8 +2,9 @@
 
 The equations, at every step, with a = W_hh h + b_hh and x = W_ih input + b_ih:
     r = sigmoid(x_r + a_r)    z = sigmoid(x_z + a_z)    n = tanh(x_n + r * a_n)    h' = n + z * (h - n)
-On the CPU each function is the one of the same name in `gru_scan.c`, if that could be built; elsewhere it is
-the loop written here. Products over all steps at once are left to `metalm.model.fast`.
+On the CPU each function is its namesake in `gru_scan.c` (gru_forward, ...; `row_derivatives` is gru_scatter),
+if that could be built; elsewhere it is the loop written here. Products over all steps at once are left to
+`passes` and `tangents`.
 
 Shapes: T tasks, S steps, R rows (texts side by side), H hidden units. `gates_TSR4H` holds r, z, n and a_n;
 `d_TSR4H` the objective's derivatives by x_r + a_r, x_z + a_z, a_n and x_n, in this order: its first 3H
@@ -54,7 +55,7 @@ def forward(
     if library is not None:
         for t in range(tasks):
             arrays = *_rows(inputs, t), w[t], bias[t], hs[t], None if gates is None else gates[t], None
-            _call(library.gru_forward, (steps, texts, hidden), team, *arrays)
+            native.call_by_team(library.gru_forward, (steps, texts, hidden), team, *arrays)
         return hs, gates
     x = inputs.dense(steps, texts)
     for s in range(steps):
@@ -75,9 +76,8 @@ def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor, *, team: 
     library = _library(d)
     if library is not None:
         for t in range(tasks):
-            _call(
-                library.gru_backward, (steps, texts, hidden), team, w[t], hs[t], gates[t], above_TSRH[t], d[t]
-            )
+            arrays = w[t], hs[t], gates[t], above_TSRH[t], d[t]
+            native.call_by_team(library.gru_backward, (steps, texts, hidden), team, *arrays)
         return d
     dh = above_TSRH.new_zeros(tasks, texts, hidden)
     for s in reversed(range(steps)):
@@ -109,8 +109,9 @@ def tangent(
     library = _library(hs)
     if library is not None:
         for t in range(tasks):
-            arrays = w[t], w_dot[t], bias_dot[t], hs[t], gates[t], hs_dot[t], gates_dot[t]
-            _call(library.gru_tangent, (steps, texts, hidden), team, *_rows(inputs_dot, t), *arrays)
+            weights, found = (w[t], w_dot[t], bias_dot[t]), (hs[t], gates[t], hs_dot[t], gates_dot[t])
+            arrays = *_rows(inputs_dot, t), *weights, *found
+            native.call_by_team(library.gru_tangent, (steps, texts, hidden), team, *arrays)
         return hs_dot, gates_dot
     x_dot = inputs_dot.dense(steps, texts)
     for s in range(steps):
@@ -146,7 +147,7 @@ def backward_tangent(
         for t in range(tasks):
             pairs = [x[t] for pair in (zip(states, gates, strict=True)) for x in pair]
             arrays = w[t], w_dot[t], *pairs, above[0][t], above[1][t], d[t], d_dot[t]
-            _call(library.gru_backward_tangent, (steps, texts, hidden), team, *arrays)
+            native.call_by_team(library.gru_backward_tangent, (steps, texts, hidden), team, *arrays)
         return d, d_dot
     dh = above[0].new_zeros(tasks, texts, hidden)
     dh_dot = torch.zeros_like(dh)
@@ -189,14 +190,6 @@ def row_derivatives(d_TSR4H: Tensor, index_TSR: Tensor, num_rows: int) -> Tensor
 
 def _library(like: Tensor) -> object | None:
     return native.library(like.dtype) if like.device.type == "cpu" else None
-
-
-def _call(function: object, sizes: tuple[int, ...], team: int, *arrays: Tensor | None) -> None:
-    """One task's call of compiled code, shared by a team; its members count at `arrived` how far they are."""
-    arrived = torch.zeros(1, dtype=torch.int64)
-    native.call_together(
-        [native.bound(function, (*sizes, member, team), *arrays, arrived) for member in range(team)]
-    )
 
 
 def _rows(inputs: Inputs, task: int) -> tuple[Tensor, Tensor | None]:

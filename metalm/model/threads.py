@@ -28,7 +28,7 @@ def each(work: Callable[[_Item], _Result], items: Sequence[_Item], threads: int)
                 results[number] = work(items[number])
 
     started = [pool(threads).submit(take) for _ in range(helpers)]
-    wait(started)  # none of them works on when one has failed
+    wait(started)  # an error is raised when all have ended
     for helper in started:
         helper.result()
     return results
@@ -55,6 +55,12 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     """Its threads run, and torch's number of threads is again what it was: new threads begin with it."""
     before, all_here = torch.get_num_threads(), Barrier(threads)
     made = ThreadPoolExecutor(threads, "engine", initializer=use_threads, initargs=(1,))
-    wait([made.submit(all_here.wait) for _ in range(threads)])
-    torch.set_num_threads(before)
+    try:
+        wait([made.submit(all_here.wait) for _ in range(threads)])
+    except BaseException:
+        all_here.abort()  # those that are there would wait for the rest for ever
+        made.shutdown(wait=False)
+        raise
+    finally:
+        torch.set_num_threads(before)
     return made

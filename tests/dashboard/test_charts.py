@@ -132,6 +132,24 @@ def test_log_axes_are_log_axes():
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
 
 
+def test_what_has_no_place_on_a_log_axis_is_a_gap():
+    # plotly.js draws a line to a point at 0 as if it lay far to the left, at the height of the next.
+    points = sums("r1", 3).assign(x=[0, 1, 2])
+    [line] = curves.learning_curves(points, STYLES, CurveView(log_x=True)).data
+    assert math.isnan(line.x[0])
+    assert list(line.x[1:]) == [1, 2]
+    [line] = curves.learning_curves(points, STYLES, CurveView()).data
+    assert list(line.x) == [0, 1, 2]
+
+
+def test_steps_that_lie_close_are_not_all_labelled():
+    steps = [0, 1, 2, 3, 5, 8, 13, 15, 21, 34, 55, 60]
+    points = pd.DataFrame({"series": "r1", "adaptation_step": steps, "nats": 100.0, "bytes": 100})
+    ticks = adaptation.adaptation_curves(points, STYLES, "adaptation_step").layout.xaxis.tickvals
+    assert (ticks[0], ticks[-1]) == (0, 60)
+    assert min(later - tick for tick, later in zip(ticks, ticks[1:], strict=False)) >= 60 / 16
+
+
 def test_adaptation_curves_derive_bits_per_byte_where_no_mean_is_given():
     points = pd.DataFrame(
         {"series": "r1", "adaptation_step": [0, 1], "nats": [200.0, 100.0], "bytes": [100, 100]}

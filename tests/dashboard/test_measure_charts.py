@@ -44,6 +44,13 @@ def test_a_run_is_one_line_with_its_own_values_and_colour():
     assert figure.layout.xaxis.title.text == "outer steps"
 
 
+def test_a_value_of_zero_is_a_gap_on_a_log_axis():
+    figure = diagnostics.measure_curves(points(), ONE, CurveView(log_x=True, log_y=True), "drift")
+    [line] = figure.data
+    assert np.isnan([line.x[0], line.y[0]]).all()
+    assert list(line.y[1:]) == [1, 2, 3]
+
+
 def test_adaptation_steps_of_a_single_run_are_lines_from_pale_to_dark():
     figure = diagnostics.measure_curves(points(steps=(1, 2, 3)), ONE, CurveView(), "rate")
     assert names(figure) == ["step 1", "step 2", "step 3"]
@@ -107,4 +114,8 @@ def test_rates_are_a_heat_map_of_weights_and_steps_with_shared_ends():
     assert list(cells.y) == ["rnn.bias_hh_l0", "linear.weight"]
     assert cells.z.tolist() == [[0.2, 0.4], [0.1, 0.3]]
     assert cells.text.tolist() == [["0.2", "0.4"], ["0.1", "0.3"]]
+    even = pd.DataFrame({"step 1": [0.3040, 0.3041]}, index=["a", "b"])
+    [cells] = matrices.rate_heatmap(even, low=0.3040, high=0.3041).data
+    assert cells.text.tolist() == [["0.3041"], ["0.304"]]
+    assert cells.zmax - cells.zmin == pytest.approx(0.03041)  # so that both look alike
     assert "no learned rate yet" in matrices.rate_heatmap(rates.iloc[:0], low=0, high=1).to_json()

@@ -92,9 +92,10 @@ def test_sampling_can_be_stopped(gru):
         )
 
 
-def test_a_negative_temperature_is_refused(gru):
-    with pytest.raises(ConfigError, match="temperature must be 0 or more, got -1"):
-        sampled(gru(), temperature=-1)
+@pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf")])
+def test_a_temperature_out_of_range_is_refused(gru, temperature):
+    with pytest.raises(ConfigError, match=f"temperature must be 0 to 1000, got {temperature}"):
+        sampled(gru(), temperature=temperature)
 
 
 def streams_of(contender, num_streams, **settings):

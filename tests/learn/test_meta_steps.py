@@ -11,11 +11,11 @@ from torch import nn, optim
 from metalm.config import ALGORITHMS, Adam, Fomaml, InnerLoop, Joint, Reptile, RunConfig, Sequential
 from metalm.learn import fomaml, joint, reptile, sequential
 from metalm.learn.algorithms import RECIPES, starting_learned
+from metalm.learn.inner import OF_ENDS_ALONE
 from metalm.learn.learner import Learner
 from metalm.learn.stopping import Stopped, never
 from metalm.learn.watch import Watch
 from metalm.learn.windows import TaskTokens, draw_batch, draw_episode, draw_streams
-from metalm.model.fast import TASKS_AT_ONCE
 
 INNER = InnerLoop(steps=3, lr=0.7, batch=2, window=8, clip=0.5)
 
@@ -198,9 +198,8 @@ def test_reptile_mixes_the_joint_gradient_in(model, tasks, watch):
 def test_more_tasks_than_are_computed_at_once_are_a_mean_all_the_same(model, tokenizer, name):
     config = {"fomaml": Fomaml(inner=INNER), "reptile": Reptile(inner=INNER, step_size=1.0)}[name]
     rng = np.random.default_rng(0)
-    many = [
-        TaskTokens(str(n), str(n), 200, rng.integers(97, 103, size=200)) for n in range(TASKS_AT_ONCE + 3)
-    ]
+    at_once = OF_ENDS_ALONE * Learner(model, config).engine.tasks_at_once
+    many = [TaskTokens(str(n), str(n), 200, rng.integers(97, 103, size=200)) for n in range(at_once + 3)]
     episodes = episodes_of(many, config)
     step = RECIPES[name].meta_step
 
@@ -232,6 +231,15 @@ def test_the_cosine_is_the_mean_over_pairs_of_tasks(model, tasks, tokenizer):
 
     pairs = [torch.cosine_similarity(rows[a], rows[b], dim=0) for a, b in ((0, 1), (0, 2), (1, 2))]
     assert watch.scalars["gradient_cosine"] == pytest.approx(float(sum(pairs)) / 3)
+
+
+def test_tasks_that_do_not_move_have_no_cosine(model, tasks, tokenizer):
+    watch = Watch(1, tokenizer, never)
+    config = Reptile(inner=replace(INNER, steps=0))
+
+    reptile.meta_step(Learner(model, config), episodes_of(tasks, config), config, watch)
+
+    assert "gradient_cosine" not in watch.scalars
 
 
 def test_the_norms_of_adaptation_are_told_for_each_step(model, tasks, watch):

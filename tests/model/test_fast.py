@@ -1,5 +1,7 @@
 """The fast engine equals the reference engine: autograd on nn.GRU."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -83,7 +85,9 @@ def test_losses_gradients_and_hessian_products_are_the_references_in_float64(cas
 @settings(deadline=None, max_examples=60)
 @given(case=cases())
 def test_float32_is_as_near_to_float64_as_the_reference_is(case):
-    model, *arguments, threads = case
+    model, weights, windows, direction, threads = case
+    # Of either type other masks are drawn.
+    arguments = weights, replace(windows, dropout_seeds=None), direction
     exact = everything(ReferenceEngine(model), *arguments)
     small_model, *small = (single(x) for x in (model, *arguments))
     ours = everything(FastEngine(small_model, threads), *small)

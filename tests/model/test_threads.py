@@ -5,6 +5,8 @@ import threading
 import pytest
 import torch
 
+from metalm.model import native, recurrence
+from metalm.model.recurrence import Inputs
 from metalm.model.threads import each, pool, use_threads
 
 
@@ -53,6 +55,47 @@ def test_a_number_once_set_stays_whatever_others_set():
     may_go_on.set()
     thread.join()
     assert found == [2]
+
+
+def starting_only(count, monkeypatch):
+    """From now on so many threads start, then none does."""
+    start, left = threading.Thread.start, [count]
+
+    def limited(thread):
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+def test_a_pool_whose_threads_cannot_all_start_leaves_none_that_waits(monkeypatch):
+    before = set(threading.enumerate())
+    starting_only(2, monkeypatch)
+    with pytest.raises(RuntimeError, match="can't start"):
+        each(lambda item: item, range(7), 7)
+    monkeypatch.undo()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert torch.get_num_threads() == 2
+    assert each(lambda item: item, range(7), 7) == list(range(7))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_team_that_cannot_start_leaves_no_member_at_work(monkeypatch, count):
+    if native.library(torch.float32) is None:
+        pytest.skip("no C compiler here")
+    w, bias, first = torch.randn(1, 600, 200), torch.randn(1, 600), torch.zeros(1, 4, 200)
+    inputs = Inputs(torch.randn(1, 4 * 300, 600), None)
+    starting_only(count, monkeypatch)
+    with pytest.raises(RuntimeError, match="can't start"):
+        recurrence.forward(inputs, 300, w, bias, first, keep=False, team=3)
+    assert not [thread for thread in threading.enumerate() if thread.name == "team"]
+    monkeypatch.undo()
+    alone, shared = (recurrence.forward(inputs, 300, w, bias, first, keep=False, team=n)[0] for n in (1, 3))
+    assert alone.equal(shared)
 
 
 def test_what_one_part_raises_comes_when_all_have_ended():

@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import plotly.graph_objects as go
 import pytest
 
 from metalm.config import AdamW, MamlPlusPlus, MetaSgd, TokenizerConfig, run_config
+from metalm.dashboard import diagnostics
 from metalm.dashboard.measures import DIAGNOSTICS
 
 
@@ -151,6 +153,22 @@ def test_every_diagnostic_is_a_chart_also_over_compute(learning, page, told, dia
     assert len(app.get("bidi_component")) == 1
     assert DIAGNOSTICS[diagnostic].told in told(app)
     assert "no count of" not in told(app)
+
+
+def test_a_run_keeps_its_colour_where_others_lack_a_measure(learning, page, monkeypatch):
+    drawn = []
+
+    def record(*arguments):
+        drawn.append(arguments[1])
+        return go.Figure()
+
+    monkeypatch.setattr(diagnostics, "measure_curves", record)
+    for diagnostic in ("Speed", "Learned rates"):
+        choices = {"diagnostic": diagnostic, "rates": "Over training"}
+        assert not page("compare", runs=learning, view="Diagnostics", **choices).exception
+    every, fewer = drawn
+    assert len(fewer) == len(every) - 1
+    assert fewer == {run: every[run] for run in fewer}
 
 
 def test_learned_rates_are_a_heat_map_a_run_and_who_has_none_is_named(learning, page, told):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from metalm.jobs import service
+
 
 @pytest.mark.usefixtures("home")
 def test_an_empty_home_shows_the_first_steps(page, told):
@@ -25,6 +27,14 @@ def test_a_failed_run_says_why(failed, page, told):
     assert not app.exception
     assert "bad" in told(app)
     assert failed.error in told(app)
+
+
+def test_a_waiting_evaluation_is_no_rest(finished, page, told):
+    service.current().jobs.evaluate([finished.id])
+    app = page("overview")
+    assert not app.exception
+    assert "Evaluation of **good**" in told(app)
+    assert "Nothing runs" not in told(app)
 
 
 @pytest.mark.usefixtures("queued")

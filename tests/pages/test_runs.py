@@ -141,6 +141,14 @@ def test_results_are_shown_once_there_are_any(finished, home, page):
     assert {"before", "after", "saved"} <= set(app.dataframe[-1].value.columns)
 
 
+def test_baselines_of_others_are_no_results_of_a_run(finished, home, page, told):
+    other = home.train(home.create_run(run_config(finished.config), "small", name="other").id)
+    list(home.evaluate([other.id], support=(0,), baselines=True))
+    app = page("runs", runs="good", look="Results")
+    assert not app.exception
+    assert "Not evaluated yet" in told(app)
+
+
 def test_an_exported_run_can_be_imported_again(finished, home, page, tmp_path):
     packed = run_actions.bundle(finished)
     home.delete_run(finished.id)

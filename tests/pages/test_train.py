@@ -61,7 +61,7 @@ def test_a_choice_that_does_not_go_together_stays_in_sight_until_it_is_changed(p
 def test_the_chooser_has_a_line_for_each_algorithm(page):
     chooser = next(box for box in page("train").selectbox if box.label == "Algorithm")
     assert [option.partition(" · ")[0] for option in chooser.options] == list(ALGORITHMS)
-    assert all(option.endswith("×") for option in chooser.options)
+    assert all(option.endswith("× fomaml") for option in chooser.options)
 
 
 def press(app, label):
@@ -87,7 +87,7 @@ def test_an_estimate_is_measured_beside_the_page_and_shown(home, page, told, mon
     app.run()
     assert not app.exception
     labels = [metric.label for metric in app.metric]
-    assert labels == ["Time in all", "An outer step", "Tokens / s", "Peak memory", "On disk"]
+    assert labels == ["Time in all", "An outer step", "Tokens / s", "Memory on top", "On disk"]
     assert "For 500 outer steps" in told(app)
     app.number_input(key="launch.seeds").set_value(3).run()
     assert "All 3 seeds" in told(app)

@@ -59,8 +59,17 @@ def adaptation_curves(
     if over == "support_bytes":
         figure.update_xaxes(tickvals=list(place.values()), ticktext=[frame.bytes_label(s) for s in sizes])
     elif len(sizes) <= 12:
-        figure.update_xaxes(tickvals=sizes)
+        figure.update_xaxes(tickvals=_apart(sizes))
     return figure.update_yaxes(title_text=unit)
+
+
+def _apart(sizes: list[int]) -> list[int]:
+    """Those that can be labelled without running into each other: the ends, and what is far from the next."""
+    least, kept = (sizes[-1] - sizes[0]) / 16, [sizes[0]]
+    for size in sizes[1:-1]:
+        if size - kept[-1] >= least and sizes[-1] - size >= least:
+            kept.append(size)
+    return [*kept, *sizes[1:][-1:]]
 
 
 def _reference(sizes: list, value: float, style: RunStyle) -> go.Scatter:

@@ -24,7 +24,7 @@ Progress = Literal["step", "tokens", "wall_seconds", "gradient_evaluations", "fl
 PROGRESS: dict[Progress, str] = {
     "step": "outer steps",
     "tokens": "tokens trained on",
-    "wall_seconds": "training time (seconds)",
+    "wall_seconds": "seconds, meta-validation included",
     "gradient_evaluations": "gradient evaluations (tokens)",
     "flops": "estimated FLOPs",
 }
@@ -124,11 +124,11 @@ def _add_line(
     figure: go.Figure, row: int, points: pd.DataFrame, style: RunStyle, view: CurveView, *, legend: bool
 ) -> None:
     points = thinned(points.sort_values("x", kind="stable"))
-    x = points["x"].to_numpy()
+    x = frame.placed(points["x"].to_numpy(float), log=view.log_x)
     if view.smoothing > 0:
         behind = go.Scatter(
             x=x,
-            y=_values(points, view.unit),
+            y=frame.placed(_values(points, view.unit), log=view.log_y),
             mode="lines",
             line={"color": style.colour, "width": 1},
             opacity=0.3,
@@ -138,7 +138,7 @@ def _add_line(
         figure.add_trace(behind, row=row, col=1)
     line = go.Scatter(
         x=x,
-        y=_values(smoothed(points, view.smoothing), view.unit),
+        y=frame.placed(_values(smoothed(points, view.smoothing), view.unit), log=view.log_y),
         name=frame.safe(style.name),
         uid=f"{style.name}/{row}",  # a line hidden by the reader stays hidden when others come
         legendgroup=style.name,

@@ -93,13 +93,13 @@ def _add_line(
     figure: go.Figure, points: pd.DataFrame, style: RunStyle, view: CurveView, *, legend: bool, **place: int
 ) -> None:
     points = points.sort_values("x", kind="stable")
-    x, values = points["x"].to_numpy(float), points["value"].astype(float)
+    x, values = frame.placed(points["x"].to_numpy(float), log=view.log_x), points["value"].astype(float)
     if view.smoothing > 0:
         behind = {"color": style.colour, "width": 1}
         figure.add_trace(
             go.Scatter(
                 x=x,
-                y=values.to_numpy(),
+                y=frame.placed(values.to_numpy(), log=view.log_y),
                 mode="lines",
                 line=behind,
                 opacity=0.3,
@@ -113,7 +113,7 @@ def _add_line(
     figure.add_trace(
         go.Scatter(
             x=x,
-            y=values.to_numpy(),
+            y=frame.placed(values.to_numpy(), log=view.log_y),
             name=frame.safe(style.name),
             uid=f"{style.name}/{place['row']}/{place['col']}",
             legendgroup=style.name,

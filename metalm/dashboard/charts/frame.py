@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from metalm.dashboard import palette
@@ -87,13 +88,18 @@ def log_or_linear(log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
     if not log:
         return {"type": "linear"}
     shown = [value for value in values if value > 0]
-    dense = bool(shown) and max(shown) < 12 * min(shown)
+    dense = bool(shown) and max(shown) < 4 * min(shown)  # labels of more digits would run into each other
     return {
         "type": "log",
         "dtick": "D1" if dense else "D2",
         "minorloglabels": "complete",
         "exponentformat": "SI",
     }
+
+
+def placed(values: np.ndarray, *, log: bool) -> np.ndarray:
+    """Values as a line can have them: what has no place on a log axis is a gap, not a point far outside."""
+    return np.where(values > 0, values, np.nan) if log else values
 
 
 def translucent(colour: str, share: float) -> str:

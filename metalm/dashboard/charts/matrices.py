@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from metalm.dashboard import palette
 from metalm.dashboard.charts import frame
 
+_LEAST_SPAN = 0.1  # of colours of rates, as a share of the largest
 _LABELLED_CELLS = 400  # above this, figures in the cells are too small to read
 
 
@@ -68,14 +69,18 @@ def rate_heatmap(values: pd.DataFrame, *, low: float, high: float) -> go.Figure:
     if values.empty:
         return frame.empty("no learned rate yet")
     values = values.iloc[::-1]
+    # Rates that hardly differ have colours that hardly differ, and digits that tell them apart.
+    least = _LEAST_SPAN * max(abs(low), abs(high))
+    digits = 3 if high - low >= least else 4
+    widened = max(0.0, least - (high - low)) / 2
     return _heatmap(
         values,
-        labels=values.map(lambda value: "" if value != value else f"{value:.3g}"),
+        labels=values.map(lambda value: "" if value != value else f"{value:.{digits}g}"),
         unit="rate",
         hover="<b>%{y}</b><br>%{x}: %{z:.4g}<extra></extra>",
         colorscale=palette.colour_scale(palette.SEQUENTIAL),
-        zmin=low,
-        zmax=max(high, low + 1e-12),
+        zmin=low - widened,
+        zmax=max(high + widened, low + 1e-12),
     )
 
 
