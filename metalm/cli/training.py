@@ -75,6 +75,9 @@ def evaluate(
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Support sets of each size.")] = 1,
     baselines: Annotated[bool, typer.Option("--baselines", help="Baselines on the same bytes, too.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="The online track, too: dynamic evaluation, compressors.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measures runs on tasks, before and after adaptation; a line a measurement."""
@@ -96,6 +99,7 @@ def evaluate(
         steps=steps,
         draws=draws,
         baselines=baselines,
+        online=online,
     )
 
 

@@ -14,17 +14,22 @@ from metalm.dashboard import palette
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate import statistics
 
+# What a run itself does: by its own adaptation on the static track, going on learning on the online track.
+OWN_METHODS = ("adapt", "dynamic evaluation")
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs were evaluated: results meet only on the same split, by its hash, and role."""
+    """Where runs were evaluated: results meet only on the same split, by its hash, role and track."""
 
     split_id: str
     split: str
     role: str
+    track: str = "static"
 
     def __str__(self) -> str:
-        return f"{self.split} · {self.role}"
+        place = f"{self.split} · {self.role}"
+        return place if self.track == "static" else f"{place} · {self.track} track"
 
 
 @dataclass(frozen=True)
@@ -51,23 +56,25 @@ class Evidence:
 
 
 def places(rows: pd.DataFrame, run_ids: Sequence[str]) -> list[Place]:
-    """Where any of the runs has results: most of the runs first, meta-validation before meta-test."""
+    """Where any of the runs has results: static first, most of the runs, meta-validation before meta-test."""
     own = rows[rows["run_id"].isin(run_ids)]
-    counts = own.groupby(["split_id", "split", "role"], sort=False)["run_id"].nunique()
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][2] == "meta-test"))
+    counts = own.groupby(["split_id", "split", "role", "track"], sort=False)["run_id"].nunique()
+    ranked = sorted(counts.items(), key=lambda i: (i[0][3] != "static", -i[1], i[0][2] == "meta-test"))
     return [Place(*place) for place, _ in ranked]
 
 
 def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Evidence:
     """The evidence of the runs `names` (id -> name) and of all baselines at `place`."""
-    here = rows[(rows["split_id"] == place.split_id) & (rows["role"] == place.role)]
-    own = here["run_id"].isin(names) & (here["method"] == "adapt")
-    baseline = here["method"] != "adapt"
+    here = rows[
+        (rows["split_id"] == place.split_id) & (rows["role"] == place.role) & (rows["track"] == place.track)
+    ]
+    is_own = here["method"].isin(OWN_METHODS)
+    own, baseline = here["run_id"].isin(names) & is_own, ~is_own
     here = here[own | baseline]
     here = here.assign(series=_series(here))
     newest = here.groupby("series")["adaptation"].transform("last")
     kept = here[here["adaptation"] == newest]
-    baselines = sorted(kept.loc[kept["method"] != "adapt", "series"].unique())
+    baselines = sorted(kept.loc[~kept["method"].isin(OWN_METHODS), "series"].unique())
     found = set(kept["series"])
     return Evidence(
         place=place,
@@ -81,9 +88,9 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
 
 
 def _series(rows: pd.DataFrame) -> pd.Series:
-    """The run's id for its own adaptation; for a baseline its method, with the run it stands on, if any."""
+    """The run's id for its own results; for a baseline its method, with the run it stands on, if any."""
     method = rows["method"].where(rows["run_id"].isna(), rows["method"] + " · " + rows["run"].fillna(""))
-    return rows["run_id"].where(rows["method"] == "adapt", method)
+    return rows["run_id"].where(rows["method"].isin(OWN_METHODS), method)
 
 
 def before_after(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:

@@ -52,6 +52,7 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
     st.caption(
         f"{place.role} tasks of the split **{place.split}** `{place.split_id[:8]}`; bits per byte, "
         "less is better."
+        + (" Online track: the weights go on learning while they code." if place.track == "online" else "")
     )
     absent = [run for run in runs if run.id in gathered.missing]
     if absent:

@@ -40,14 +40,20 @@ def ask(runs: list[Run]) -> None:
         st.checkbox(
             "Baselines too",
             key="evaluate.baselines",
-            help="uniform, unigram, from scratch, joint: scored on the very same bytes",
+            help="uniform, unigram, n-gram, from scratch, joint: scored on the very same bytes",
+        )
+        st.checkbox(
+            "Online track too",
+            key="evaluate.online",
+            help="The run goes on learning while it codes the query (dynamic evaluation), as the compressors "
+            "PPMd and xz do. Tracks are never put on one axis.",
         )
         if st.form_submit_button("Start evaluation", type="primary", on_click=_submit, args=(runs,)):
             st.rerun()
 
 
 def _submit(runs: list[Run]) -> None:
-    names = ("split", "role", "steps", "baselines")
+    names = ("split", "role", "steps", "baselines", "online")
     options = {name: state.entered(f"evaluate.{name}") for name in names}
     support = sorted(state.entered("evaluate.support"))
 

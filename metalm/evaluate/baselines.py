@@ -1,6 +1,7 @@
-"""What any trained model must beat, on the very same bytes: uniform, unigram, scratch, and a joint run.
+"""What any trained model must beat, on the very same bytes: byte models, compressors, scratch, a joint run.
 
-`uniform` and `unigram` know bytes only. `scratch` and the joint baselines are GRUs that adapt like any other,
+`uniform`, `unigram` and `n-gram` count bytes; the compressors learn while they code, and belong to the online
+track. `scratch` and the joint baselines are GRUs that adapt like any other,
 with rate and steps tuned on meta-validation over a grid (`metalm.learn.tuning`).
 """
 
@@ -8,15 +9,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from metalm.config import InnerLoop, ModelConfig
-from metalm.evaluate.contenders import AdaptingGru, Case, Judged, Method
+from metalm.evaluate.compressors import PPMD_ORDER, added_nats, ppmd, xz
+from metalm.evaluate.contenders import AdaptingGru, Case, Judged, Method, Track
+from metalm.evaluate.ngram import ngram_nats
 from metalm.learn.rules import Rule
 from metalm.learn.score import Score, num_chars
 from metalm.learn.stopping import ShouldStop, never, stop_if
@@ -33,29 +37,40 @@ SMOOTHING = 0.5  # added to the count of every byte: Krichevsky and Trofimov 198
 SCRATCH_GRID = Grid(lrs=(1.0, 2.0, 4.0), steps=(20, 40, 80))
 
 
-def uniform_nats(support: bytes) -> np.ndarray:  # noqa: ARG001 (what it reads changes nothing)
-    """Nats of each of the 256 bytes when all are as likely: 8 bits."""
-    return np.full(256, math.log(256))
+def uniform_nats(support: bytes, query: bytes) -> float:  # noqa: ARG001 (what it reads changes nothing)
+    """Nats of the query when each of the 256 bytes is as likely: 8 bits a byte."""
+    return len(query) * math.log(256)
 
 
-def unigram_nats(support: bytes) -> np.ndarray:
-    """Nats of each of the 256 bytes by its share of the support set, smoothed; of no support: uniform."""
+def unigram_nats(support: bytes, query: bytes) -> float:
+    """Nats of the query by each byte's share of the support set, smoothed; of no support: uniform."""
+    table = unigram_table(support)
+    return float(table[np.frombuffer(query, dtype=np.uint8)].sum())
+
+
+def unigram_table(support: bytes) -> np.ndarray:
+    """Nats of each of the 256 bytes."""
     counts = np.bincount(np.frombuffer(support, dtype=np.uint8), minlength=256) + SMOOTHING
     return math.log(counts.sum()) - np.log(counts)
 
 
 @dataclass(frozen=True)
-class ByteTable:
-    """A contender that charges each byte of the query what `nats_of(support)` says, and takes no steps."""
+class ByteModel:
+    """A contender that charges a query `nats_of(support, query)` in all, and takes no steps.
+
+    settings: what is recorded as its adaptation.
+    """
 
     method: Method
-    nats_of: Callable[[bytes], np.ndarray]
+    nats_of: Callable[[bytes, bytes], float]
+    track: Track = "static"
+    settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0  # nothing is drawn
 
     @property
     def adaptation(self) -> dict[str, Any]:
-        """Nothing is set."""
-        return {}
+        """Its settings."""
+        return dict(self.settings)
 
     def steps(self) -> tuple[int, ...]:
         """Step 0 only."""
@@ -65,17 +80,29 @@ class ByteTable:
         """See `Contender.judged`."""
         for number, case in enumerate(cases):
             stop_if(should_stop)
-            begin = time.perf_counter()
-            table = self.nats_of(case.support)
-            learned = time.perf_counter()
-            nats, size = float(table[np.frombuffer(case.query, dtype=np.uint8)].sum()), len(case.query)
-            cost = Score(nats, size, size, num_chars(case.query), time.perf_counter() - learned)
+            begin, size = time.perf_counter(), len(case.query)
+            nats = self.nats_of(case.support, case.query)
+            cost = Score(nats, size, size, num_chars(case.query), time.perf_counter() - begin)
             if 0 in case.steps:
-                yield Judged(number, 0, learned - begin, cost)
+                yield Judged(number, 0, 0.0, cost)
 
 
-UNIFORM = ByteTable("uniform", uniform_nats)
-UNIGRAM = ByteTable("unigram", unigram_nats)
+UNIFORM = ByteModel("uniform", uniform_nats)
+UNIGRAM = ByteModel("unigram", unigram_nats)
+NGRAM = ByteModel("n-gram", lambda support, query: float(ngram_nats(support, query).sum()))
+PPMD = ByteModel("PPMd", partial(added_nats, ppmd), "online", {"order": PPMD_ORDER})
+XZ = ByteModel("xz", partial(added_nats, xz), "online")
+
+
+def primed_ppmd(texts: Sequence[bytes], split_id: str) -> ByteModel:
+    """PPMd that has read these texts, those of a split's meta-train tasks, before the support set."""
+    primer = b"".join(texts)
+    settings = {"order": PPMD_ORDER, "primed": len(primer), "split": split_id}
+    return ByteModel("PPMd primed", partial(_primed_nats, primer), "online", settings)
+
+
+def _primed_nats(primer: bytes, support: bytes, query: bytes) -> float:
+    return added_nats(ppmd, primer + support, query)
 
 
 def scratch(

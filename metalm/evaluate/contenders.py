@@ -22,7 +22,20 @@ from metalm.model.gru import GRULM
 from metalm.model.task_weights import of_tasks, shared
 from metalm.text.tokenizers import Tokenizer
 
-Method = Literal["adapt", "uniform", "unigram", "scratch", "joint zero-shot", "joint fine-tuning"]
+Method = Literal[
+    "adapt",
+    "dynamic evaluation",
+    "uniform",
+    "unigram",
+    "n-gram",
+    "scratch",
+    "joint zero-shot",
+    "joint fine-tuning",
+    "PPMd",
+    "PPMd primed",
+    "xz",
+]
+Track = Literal["static", "online"]  # weights frozen after the support set; or learning while it codes
 
 
 @dataclass(frozen=True)
@@ -50,11 +63,14 @@ class Judged:
 class Contender(Protocol):
     """One method, ready to meet any task.
 
-    method, adaptation (its settings as plain JSON data) and seed are recorded with each of its scores.
+    method, track, adaptation (its settings as plain JSON data) and seed are recorded with each of its scores.
     """
 
     @property
     def method(self) -> Method: ...
+
+    @property
+    def track(self) -> Track: ...
 
     @property
     def adaptation(self) -> dict[str, Any]: ...
@@ -96,6 +112,7 @@ class AdaptingGru:
     """
 
     method: Method = "adapt"
+    track: Track = "static"
     model: GRULM
     weights: Weights
     tokenizer: Tokenizer

@@ -1,7 +1,8 @@
-"""The static track: a contender meets tasks at several support sizes and draws; one number is one row.
+"""A contender meets tasks at several support sizes and draws; one number is one row.
 
-Weights are frozen after the support set, and every contender is judged on the same bytes. A row holds summed
-nats and counts; means, intervals and differences are made by `statistics`, keeping rows by the caller.
+On the static track weights are frozen after the support set; on the online track they may go on learning
+while the query is coded. Every contender is judged on the same bytes. A row holds summed nats and counts;
+means, intervals and differences are made by `statistics`, keeping rows by the caller.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from metalm.config import Settings, setting
 from metalm.errors import ConfigError
-from metalm.evaluate.contenders import Case, Contender, Judged, Method
+from metalm.evaluate.contenders import Case, Contender, Judged, Method, Track
 from metalm.learn.inner import blocks
 from metalm.learn.stopping import ShouldStop, Stopped, never
 from metalm.text.splits import Role
@@ -59,7 +60,7 @@ class Row:
     split_id: str
     role: Role
     task_id: str
-    track: Literal["static"] = "static"
+    track: Track = "static"
     method: Method
     adaptation: dict[str, Any] = field(hash=False)
     support_bytes: int
@@ -172,6 +173,7 @@ def _row(
         split_id=protocol.split_id,
         role=protocol.role,
         task_id=task.id,
+        track=contender.track,
         method=contender.method,
         adaptation=contender.adaptation,
         support_bytes=episode.support_bytes,

@@ -36,14 +36,17 @@ class Evaluating(Loading):
         steps: int | None = None,
         draws: int = 1,
         baselines: bool = False,
+        online: bool = False,
         device: str = "auto",
         on_progress: Callable[[float], None] | None = None,
         should_stop: ShouldStop = never,
     ) -> Iterator[Row]:
-        """The static track: every row of every run, and of the baselines when asked for, as it is made.
+        """Every row of every run, and of the baselines when asked for, as it is made.
 
-        split: None is each run's own. steps: None is what the run tuned. Rows are kept; those that are there
-        already are given, not made again. Each run whose meta-test is asked for is an opening of it.
+        online: also the online track, on which the run goes on learning while it codes (dynamic evaluation,
+        tuned on meta-validation), beside compressors. split: None is each run's own. steps: None is what the
+        run tuned. Rows are kept; those that are there already are given, not made again. Each run whose
+        meta-test is asked for is an opening of it.
         on_progress hears the share done, 0 to 1, before each row: runs count alike, and of a run its
         baselines as much as itself. Ends early when `should_stop` says so. Raises NotFoundError when a text
         is not in this home.
@@ -57,6 +60,7 @@ class Evaluating(Loading):
             if role == "meta-test":
                 self.store.splits.record_opening(frozen.id, loaded.run.id)
             contenders = self._contenders(loaded, frozen, steps, baselines, should_stop)
+            contenders += self._online(loaded, frozen, should_stop) if online else []
             for number, (owner, make) in enumerate(contenders):
                 begin, part = place + number / len(contenders), 1 / len(contenders)
                 for row, share in self._rows(owner, make, frozen, protocol, should_stop):
@@ -89,9 +93,32 @@ class Evaluating(Loading):
             (loaded, lambda: asked),
             (None, lambda: known.UNIFORM),
             (None, lambda: known.UNIGRAM),
+            (None, lambda: known.NGRAM),
             *((joint, partial(baseline, _adapting(joint))) for baseline in of_joint),
             (loaded, partial(known.scratch, config.model, loaded.tokenizer, validation, **options)),
         ]
+
+    def _online(
+        self, loaded: Loaded, split: Split, should_stop: ShouldStop
+    ) -> list[tuple[Loaded | None, Callable[[], Contender]]]:
+        """What learns while it codes: the run itself, and compressors. As `_contenders`."""
+        from metalm.evaluate import baselines as known
+        from metalm.evaluate.dynamic import DynamicGru, tuned_dynamic
+
+        def dynamic() -> Contender:
+            own = DynamicGru(
+                model=loaded.model,
+                weights=loaded.weights,
+                tokenizer=loaded.tokenizer,
+                seed=loaded.run.seed,
+            )
+            return tuned_dynamic(own, self.texts(split.id, "meta-validation"), should_stop=should_stop)
+
+        def primed() -> Contender:
+            texts = self.texts(split.id, "meta-train")
+            return known.primed_ppmd([text.read(0, text.cut.train_end) for text in texts], split.id)
+
+        return [(loaded, dynamic), (None, lambda: known.PPMD), (None, primed), (None, lambda: known.XZ)]
 
     def _joint(self, loaded: Loaded) -> Loaded | None:
         """The run itself or its nearest ancestor that is a joint run and is still here."""

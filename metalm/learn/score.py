@@ -119,8 +119,8 @@ def stream_nats(
             reading = [reading[row] for row in rest]
             weights = of_tasks(weights, rest)
             hidden_TLBH = hidden_TLBH if hidden_TLBH is None else hidden_TLBH[rest]
-        pieces = [_Piece.of(streams[task], begin, chunk) for task in reading]
-        losses = engine.losses(weights, _windows(pieces, bias.device, hidden_TLBH))
+        pieces = [Piece.of(streams[task], begin, chunk) for task in reading]
+        losses = engine.losses(weights, windows_of(pieces, bias.device, hidden_TLBH))
         hidden_TLBH = losses.hidden_TLBH
         nats_TS = losses.nats_TBS[:, 0].cpu().double().numpy()
         for task, piece, nats_S in zip(reading, pieces, nats_TS, strict=True):
@@ -148,7 +148,7 @@ def num_chars(data: bytes) -> int:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """A chunk of a stream. counted: its predictions of query tokens; place: where in the query those are."""
 
     ids: np.ndarray
@@ -156,23 +156,25 @@ class _Piece:
     place: slice
 
     @classmethod
-    def of(cls, stream: Stream, begin: int, length: int) -> _Piece:
+    def of(cls, stream: Stream, begin: int, length: int) -> Piece:
         """The predictions [begin, begin + length) of a stream, or those that there are."""
         ids = stream.ids[begin : begin + length + 1]
-        last = len(ids) - 1
+        last = max(len(ids) - 1, 0)
         # The last support token predicts the first query token.
         first = min(max(stream.num_support - 1 - begin, 0), last)
         place = max(begin + 1 - stream.num_support, 0)
         return cls(ids, slice(first, last), slice(place, place + last - first))
 
 
-def _windows(pieces: Sequence[_Piece], device: torch.device, hidden_TLBH: Tensor | None) -> Windows:
-    """Pieces side by side; what is of no query does not count."""
+def windows_of(
+    pieces: Sequence[Piece], device: torch.device, hidden_TLBH: Tensor | None, *, all_count: bool = False
+) -> Windows:
+    """Pieces side by side; what is of no query does not count, unless all that is there does."""
     longest = max(len(piece.ids) for piece in pieces)
     tokens_TBS = np.zeros((len(pieces), 1, longest), dtype=np.int64)
     mask_TBS = np.zeros((len(pieces), 1, longest - 1), dtype=bool)
     for row, piece in enumerate(pieces):
         tokens_TBS[row, 0, : len(piece.ids)] = piece.ids
-        mask_TBS[row, 0, piece.counted] = True
+        mask_TBS[row, 0, slice(max(len(piece.ids) - 1, 0)) if all_count else piece.counted] = True
     mask = None if mask_TBS.all() else torch.from_numpy(mask_TBS).to(device)
     return Windows(torch.from_numpy(tokens_TBS).to(device), mask, hidden_TLBH)

@@ -37,10 +37,12 @@ def evaluate(
     steps: int | None = None,
     draws: int = 1,
     baselines: bool = False,
+    online: bool = False,
 ) -> Iterator[Line | None]:
-    """A line a row of the static track: each task, support size, draw and adaptation step of each run.
+    """A line a row: each task, support size, draw and adaptation step of each run.
 
-    split: default is each run's own. steps: default is what the run tuned. Asking for meta-test is recorded.
+    online: of the online track too. split: default is each run's own. steps: default is what the run tuned.
+    Asking for meta-test is recorded.
     """
     found = [home.run(run) for run in runs]
     splits = {each.id: each for each in (home.split(split or run.split_id) for run in found)}
@@ -59,6 +61,7 @@ def evaluate(
         steps=steps,
         draws=draws,
         baselines=baselines,
+        online=online,
     )
     for said in jobs.heard(job, listener):
         if said is None:

@@ -91,6 +91,25 @@ def test_the_latest_adaptation_of_a_run_counts_and_the_older_is_said_to_be_left_
     assert evidence.tasks["value"].max() == pytest.approx(2.0)
 
 
+def test_tracks_never_meet():
+    table = pd.concat(
+        [
+            rows("r1", {"a": 4.0}),
+            rows("r1", {"a": 3.0}, method="dynamic evaluation", track="online"),
+            rows(None, {"a": 2.0}, method="PPMd", track="online"),
+            rows(None, {"a": 8.0}, method="uniform"),
+        ]
+    )
+    online = Place("s1", "languages", "meta-validation", "online")
+    assert compare_evidence.places(table, ["r1"]) == [HERE, online]
+    assert str(online) == "languages · meta-validation · online track"
+    static, learning = (compare_evidence.gather(table, place, NAMES).tasks for place in (HERE, online))
+    assert set(static["series"]) == {"r1", "uniform"}
+    assert dict(zip(learning["series"], learning["value"], strict=True)) == pytest.approx(
+        {"r1": 3.0, "PPMd": 2.0}
+    )
+
+
 def test_baselines_stand_beside_the_runs_in_grey():
     table = pd.concat([rows("r1", {"a": 4.0}), rows(None, {"a": 8.0}, method="uniform")])
     evidence = compare_evidence.gather(table, HERE, NAMES)

@@ -12,7 +12,7 @@ from metalm.evaluate.baselines import (
     joint_fine_tuning,
     joint_zero_shot,
     scratch,
-    unigram_nats,
+    unigram_table,
 )
 from metalm.evaluate.protocol import Protocol, evaluate
 from metalm.learn.stopping import Stopped
@@ -39,7 +39,7 @@ def test_unigram_without_support_is_uniform_and_with_it_cheaper(texts):
 
 @given(st.binary(max_size=200))
 def test_unigram_is_a_distribution_and_orders_bytes_by_count(support):
-    p = np.exp(-unigram_nats(support))
+    p = np.exp(-unigram_table(support))
 
     assert p.sum() == pytest.approx(1.0)
     counts = np.bincount(np.frombuffer(support, dtype=np.uint8), minlength=256)
@@ -95,4 +95,4 @@ def test_tuning_of_scratch_can_be_stopped(texts):
 
 
 def test_smoothing_leaves_no_byte_without_probability():
-    assert math.isfinite(unigram_nats(b"aaaa").max())
+    assert math.isfinite(unigram_table(b"aaaa").max())

@@ -6,7 +6,8 @@ import pytest
 from homes import SPLIT, tiny_config
 
 from metalm.config import Joint
-from metalm.errors import NotFoundError, RunStateError
+from metalm.errors import NotFoundError, RunStateError, SplitError
+from metalm.evaluate.statistics import by_task
 from metalm.learn.score import score
 from metalm.model.engines import engine_for
 from metalm.store.adaptations import Sample
@@ -89,13 +90,27 @@ def test_baselines_meet_the_same_bytes(home, run):
     by_method = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row)
-    assert set(by_method) == {"adapt", "uniform", "unigram", "scratch"}
+    assert set(by_method) == {"adapt", "uniform", "unigram", "n-gram", "scratch"}
     assert len({row.bytes for row in rows}) == 1
     assert by_method["uniform"][0].nats == pytest.approx(by_method["uniform"][0].bytes * 5.545177444479562)
     assert {row.run_id for method in ("uniform", "unigram") for row in by_method[method]} == {None}
     assert {row.run_id for method in ("adapt", "scratch") for row in by_method[method]} == {run.id}
     again = list(home.evaluate([run.id], support=(512,), steps=1, baselines=True))
     assert len(home.evaluations()) == len(again) == len(rows)
+
+
+def test_the_online_track_stands_apart(home, run):
+    rows = list(home.evaluate([run.id], support=(512,), steps=1, online=True))
+    tracks = {row.method: row.track for row in rows}
+    online = ["dynamic evaluation", "PPMd", "PPMd primed", "xz"]
+    assert tracks == {"adapt": "static", **dict.fromkeys(online, "online")}
+    assert {row.run_id for row in rows if row.method.startswith(("PPMd", "xz"))} == {None}
+    assert len({row.bytes for row in rows}) == 1
+    assert all(row.nats > 0 for row in rows)
+    again = list(home.evaluate([run.id], support=(512,), steps=1, online=True))
+    assert len(home.evaluations()) == len(again) == len(rows)
+    with pytest.raises(SplitError, match="of one track"):
+        by_task(home.evaluations().assign(series="all"))
 
 
 def test_the_joint_baseline_is_the_joint_run_that_it_started_from(home, new_run):
