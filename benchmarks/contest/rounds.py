@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contest.works import LIBRARIES, OURS, Work
+from contest.works import LIBRARIES, LIMIT, OURS, Work
 
 # OpenMP's threads spin on for milliseconds after their last work, on cores that the next in turn needs.
 _PAUSE = 0.1
@@ -117,10 +117,12 @@ def measure(sides: Mapping[str, tuple[str, Work]], terms: Terms) -> dict[str, Me
     with ExitStack() as stack:
         workers = {name: stack.enter_context(_open(who, work, terms)) for name, (who, work) in sides.items()}
         there = [worker for worker in workers.values() if worker.is_there]
-        fastest = min((worker.about_s for worker in there), default=1.0)
+        # Both sides do the same; what only measures the machine is no side.
+        fastest = min((worker.about_s for worker in there if worker.who != LIMIT), default=1.0)
         for _ in range(terms.reps):
             for worker in there:
-                worker.take_turn(max(1, round(_TURN_SECONDS / fastest)))
+                about_s = worker.about_s if worker.who == LIMIT else fastest
+                worker.take_turn(max(1, round(_TURN_SECONDS / about_s)))
         return {name: worker.measured() for name, worker in workers.items()}
 
 
