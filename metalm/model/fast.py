@@ -3,9 +3,9 @@
 A call is cut into parts of some tasks each. A part is small enough for the processor's cache and runs on one
 thread from beginning to end. Where there are fewer tasks than threads they come one after another, and a team
 of threads shares each: of the recurrence every thread has some of the units, whose weights stay in its own
-cache, and torch's own threads share the products. The threads of a narrow network would wait for one another
-longer than they work; there a part is some of a task's texts. Results are put together in a fixed order: the
-same call with the same number of threads gives the same bits.
+cache, and torch's own threads share the products. Of a narrow network every cache holds all weights; there a
+part is some of a task's texts. Results are put together in a fixed order: the same call with the same number
+of threads gives the same bits.
 Shapes: see `metalm.model.engine` and `metalm.model.passes`.
 """
 
@@ -30,7 +30,8 @@ from metalm.model.threads import each
 _CACHE_BYTES = 8 << 20
 TASKS_AT_ONCE = 2  # of a training, on the CPU; or one for each thread
 _TASKS_ON_A_GPU = 64
-_WIDE = 128  # hidden units from which on a team pays
+# Hidden units from which on a team pays: where texts could be shared instead, and of a text alone.
+_WIDE, _WIDE_ALONE = 320, 128
 _Result = TypeVar("_Result")
 
 
@@ -115,7 +116,7 @@ class FastEngine:
         hidden = windows.hidden_TLBH
         if hidden is not None:
             hidden = hidden[part.begin : part.end, :, part.first : part.last]
-        team = self._team(len(windows.tokens_TBS))
+        team = self._team(windows)
         inputs, dropout = part.of(windows.inputs_TBS), self._factors(here, windows, part)
         return Pass(here, self._layers, inputs, hidden, keep=keep, team=team, dropout=dropout)
 
@@ -133,12 +134,14 @@ class FastEngine:
     ) -> list[tuple[Part, _Result]]:
         """`work` on every part, in the order of the parts."""
         parts = self._parts(weights, windows)
-        at_once = self._threads if self._team(len(windows.tokens_TBS)) == 1 else 1
+        at_once = self._threads if self._team(windows) == 1 else 1
         return list(zip(parts, each(work, parts, at_once), strict=True))
 
-    def _team(self, tasks: int) -> int:
+    def _team(self, windows: Windows) -> int:
         """How many threads share a part."""
-        return self._threads if tasks < self._threads and self._hidden >= _WIDE else 1
+        tasks, texts = windows.targets_TBS.shape[:2]
+        is_wide = self._hidden >= (_WIDE if texts > 1 else _WIDE_ALONE)
+        return self._threads if tasks < self._threads and is_wide else 1
 
     def _parts(self, weights: TaskWeights, windows: Windows) -> list[Part]:
         tasks, texts, steps = windows.inputs_TBS.shape
@@ -150,7 +153,7 @@ class FastEngine:
         at_once = max(1, min(_CACHE_BYTES // (numbers * table.element_size()), -(-tasks // self._threads)))
         if tasks >= self._threads:
             return [Part(t, min(t + at_once, tasks), 0, texts) for t in range(0, tasks, at_once)]
-        pieces = max(1, min(texts, self._threads // tasks)) if self._team(tasks) == 1 else 1
+        pieces = max(1, min(texts, self._threads // tasks)) if self._team(windows) == 1 else 1
         cuts = [texts * i // pieces for i in range(pieces + 1)]
         return [
             Part(t, t + 1, first, last)

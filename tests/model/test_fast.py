@@ -73,6 +73,7 @@ def test_losses_gradients_and_hessian_products_are_the_references_in_float64(cas
     with pytest.MonkeyPatch.context() as patch:
         if is_wide:  # few tasks are shared by a team of threads
             patch.setattr(fast, "_WIDE", 1)
+            patch.setattr(fast, "_WIDE_ALONE", 1)
         if not compiled:  # as on a GPU, or without a compiler
             patch.setattr(recurrence, "_library", lambda _like: None)
         ours = everything(FastEngine(model, threads), *arguments)
