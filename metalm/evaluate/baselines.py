@@ -1,8 +1,8 @@
 """What any trained model must beat, on the very same bytes: byte models, compressors, scratch, a joint run.
 
 `uniform`, `unigram` and `n-gram` count bytes; the compressors learn while they code, and belong to the online
-track. `scratch` and the joint baselines are GRUs that adapt like any other,
-with rate and steps tuned on meta-validation over a grid (`metalm.learn.tuning`).
+track. `scratch` and the joint baselines are GRUs that adapt like any other, with rate and steps tuned on
+meta-validation over a grid (`metalm.learn.tuning`).
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ def added_nats(compress: Compress, primer: bytes, query: bytes) -> float:
     return bits * math.log(2)
 
 
-@lru_cache(maxsize=8)
+# Without a support set the primer is the same for every task; it may be megabytes, so one alone is kept.
+@lru_cache(maxsize=1)
 def _length(compress: Compress, data: bytes) -> int:
     return len(compress(data))

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -111,23 +111,15 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     return library
 
 
-def call(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> None:
-    """Call a function of the library with sizes and contiguous CPU tensors (None is NULL).
+def call(
+    function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | Sequence[Tensor] | None
+) -> None:
+    """Call a function of the library with sizes and contiguous CPU tensors, or several (None is NULL).
 
     Raises MemoryError when it found none.
     """
     if function(*_arguments(sizes, arrays)):
         raise MemoryError(f"no memory for a recurrence of sizes {sizes}")
-
-
-def bound(function: ctypes._CFuncPtr, sizes: tuple[int, ...], *arrays: Tensor | None) -> Callable[[], int]:
-    """The same call, to be made later, perhaps again and again on the same memory; it gives its result."""
-    arguments = _arguments(sizes, arrays)
-
-    def make(_kept: object = arrays) -> int:  # the arguments are addresses: what is there must stay
-        return function(*arguments)
-
-    return make
 
 
 def call_by_team(
@@ -138,11 +130,12 @@ def call_by_team(
     Raises MemoryError when one of them found none. However it ends, none works on.
     """
     arrived = torch.zeros(1, dtype=torch.int64)  # the members count there how far they are
-    calls = [bound(function, (*sizes, member, team), *arrays, arrived) for member in range(team)]
+    members = [_arguments((*sizes, member, team), (*arrays, arrived)) for member in range(team)]
     failed, started = [0] * team, []
 
-    def make(member: int) -> None:
-        failed[member] = calls[member]()
+    def make(member: int, _kept: object = (arrays, arrived)) -> None:
+        # The arguments are addresses: what is there must stay for as long as the thread does.
+        failed[member] = function(*members[member])
 
     try:
         # Not from a pool: one whose threads are busy would let the others wait for ever.

@@ -88,13 +88,11 @@ class CompiledWriter:
         """The next K tokens of each stream, (K, B), see `draws.drawn`. chances_KB: float64, in [0, 1)."""
         drawn_KB = torch.empty(chances_KB.shape, dtype=torch.int64)
         net = self._network
-        call = native.bound(
+        native.call(
             net.library.gru_write,
             (len(chances_KB), *self._sizes),
             net.table_V3H, net.recurrent, net.recurrent_biases, net.below, net.below_biases, net.head,
             net.head_bias, self._heat, self._states, self._inputs_B3H, self._logits_BV,
             chances_KB.contiguous(), self._tokens_B, drawn_KB,
         )  # fmt: skip
-        if call():
-            raise MemoryError("no memory to write with")
         return drawn_KB

@@ -68,8 +68,9 @@ def test_an_idle_worker_takes_a_job_that_comes_as_its_wait_times_out(jobs, new_r
     # A Condition's wait that is notified while it goes back for the lock, its time being up, returns False.
     jobs._changed.wait = lambda seconds: wait(seconds) and False
     wait_until(lambda: jobs._changed._waiters, "the worker waits")
-    jobs.train(new_run(steps=1).id)
+    job = jobs.train(new_run(steps=1).id)
     wait_until(lambda: jobs.recent(), "the job is over")
+    assert [(ended.id, ended.status) for ended in jobs.recent()] == [(job.id, "finished")]
 
 
 def test_a_finished_run_is_extended(jobs, new_run):
