@@ -14,13 +14,14 @@ from metalm import api
 from metalm.dashboard.components import assets
 from metalm.errors import MetalmError
 from metalm.jobs import service
-from metalm.jobs.resources import let_threads_sleep
+from metalm.jobs.resources import keep_memory, let_threads_sleep
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Opens the home before the first visitor, and closes it, running work stopped, after the last."""
     let_threads_sleep()
+    keep_memory()
     home_dir = Path(os.environ.get("METALM_HOME") or Path(__file__).with_name("runs"))
     address = f"http://127.0.0.1:{st.get_option('server.port')}"
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from contest.works import LIBRARIES, LIMIT, OURS, Work
+from metalm.jobs.resources import SOON_ASLEEP
 
 # OpenMP's threads spin on for milliseconds after their last work, on cores that the next in turn needs.
 _PAUSE = 0.1
@@ -62,10 +63,8 @@ class Worker:
         threads = str(terms.threads)
         paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])
         environment = {"PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        if (
-            who == OURS
-        ):  # as metalm's own entry points have it (`let_threads_sleep`); it would slow the others
-            environment["OMP_WAIT_POLICY"] = "passive"
+        if who == OURS:  # as metalm's own entry points have it; it would slow the others
+            environment |= SOON_ASLEEP
         self._process = subprocess.Popen(
             [terms.peers_python if who in LIBRARIES else sys.executable, "-m", "contest.worker"],
             env={**os.environ, **environment},

@@ -32,6 +32,7 @@ def side(who: str, work: Work) -> plain.Once:
     """Raises ImportError when it is not installed."""
     if who == OURS:
         # Only here: the others' process need not have what metalm imports.
+        import_module("metalm.jobs.resources").keep_memory()  # as metalm's own entry points do
         return import_module("contest.ours").SIDES[work.kind](work)
     if who == LIMIT:
         return limit.SIDES[work.kind](work)

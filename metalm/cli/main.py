@@ -16,7 +16,7 @@ from metalm.cli import corpora, runs, splits, training
 from metalm.cli.output import note, print_stream
 from metalm.cli.perform import AsJson, Settings, perform
 from metalm.errors import MetalmError
-from metalm.jobs.resources import let_threads_sleep
+from metalm.jobs.resources import keep_memory, let_threads_sleep
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +82,7 @@ def _default_home() -> Path:
 def main() -> int:
     """Runs the command of `sys.argv`; gives its exit code, or exits with it."""
     let_threads_sleep()
+    keep_memory()
     try:
         cli()
     except MetalmError as error:

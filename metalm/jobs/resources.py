@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 import psutil
+
+# What OpenMP is told (GNU's counts its looks for new work, each of some nanoseconds).
+SOON_ASLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "4000"}
+# glibc's `mallopt`: what of the heap's end stays this process's, and from what size on a block is a mapping
+# of its own. A training's arrays are megabytes large; what is larger than 32 MB is mapped as before.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _MAPPED_FROM_BYTES = 512 << 20, 32 << 20
 
 
 def threads_beside_the_app() -> int:
@@ -23,12 +31,28 @@ def all_cores() -> int:
 
 
 def let_threads_sleep() -> None:
-    """Makes torch's threads sleep while they wait for one another. To be called before torch is loaded.
+    """Makes torch's threads sleep soon while they wait for one another. To be called before torch is loaded.
 
-    They spin by default: where another process wants a core, too, a step on two cores takes ten to seventy
-    times as long (0.9 to 5 s for 0.07 s, measured), and that process waits as well.
+    They spin for milliseconds by default: where another process wants a core, too, a step on two cores takes
+    ten to seventy times as long (0.9 to 5 s for 0.07 s, measured), and that process waits as well. To sleep
+    at once would cost adaptation a tenth of its time, for the next product comes in microseconds.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for name, value in SOON_ASLEEP.items():
+        os.environ.setdefault(name, value)
+
+
+def keep_memory() -> None:
+    """Lets this process keep the memory that a step frees, up to half a gigabyte, for the next one.
+
+    By default glibc hands large blocks back to the system, and every step touches its pages for the first
+    time again: 30 000 page faults of 450 ms with preset large, 6 % of the time. Elsewhere nothing changes.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
 
 
 class ResourceMeter:

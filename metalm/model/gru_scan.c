@@ -468,12 +468,14 @@ int gru_backward_tangent(long S, long R, long H, long member, long members, cons
 }
 
 /* table[index[i]] += the input's part of derivative row i, for i in [0, n): the gradient of a table of inputs.
-   table (., 3H). */
-int gru_scatter(long n, long H, const long *index, const REAL *d, REAL *table) {
+   table (., 3H). Members have nothing to wait for: each adds up other columns. */
+int gru_scatter(long n, long H, long member, long members, const long *index, const REAL *d, REAL *table, long *arrived) {
+    const team own = member_of(H, LANES, member, members, arrived);
     for (long i = 0; i < n; i++, d += 4 * H) {
-        REAL *to = table + index[i] * 3 * H;
-        for (long k = 0; k < 2 * H; k++) to[k] += d[k];
-        for (long k = 0; k < H; k++) to[2 * H + k] += d[3 * H + k];
+        REAL *to = table + index[i] * GATES * H;
+        for (long k = own.low; k < own.high; k++) to[k] += d[k];
+        for (long k = own.low; k < own.high; k++) to[H + k] += d[H + k];
+        for (long k = own.low; k < own.high; k++) to[2 * H + k] += d[3 * H + k];
     }
     return 0;
 }

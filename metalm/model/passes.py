@@ -119,7 +119,8 @@ class Pass:
         inputs = self.layers[number].inputs
         if inputs.index_TSR is None:
             return _input_part(d_TSB4H)
-        return recurrence.row_derivatives(d_TSB4H, inputs.index_TSR, inputs.rows_TN3H.shape[1])
+        num_rows = inputs.rows_TN3H.shape[1]
+        return recurrence.row_derivatives(d_TSB4H, inputs.index_TSR, num_rows, team=self.team)
 
     def dropped(self, place: int, x_TNX: Tensor) -> Tensor:
         """What is left of the input (place 0) or of a layer's output; a derivative takes the same factors."""

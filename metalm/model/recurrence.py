@@ -172,7 +172,7 @@ def backward_tangent(
     return d, d_dot
 
 
-def row_derivatives(d_TSR4H: Tensor, index_TSR: Tensor, num_rows: int) -> Tensor:
+def row_derivatives(d_TSR4H: Tensor, index_TSR: Tensor, num_rows: int, *, team: int = 1) -> Tensor:
     """(T, N, 3H): the derivatives by the rows of `Inputs`, each the sum over where it was taken."""
     tasks, steps, texts, width = d_TSR4H.shape
     hidden = width // 4
@@ -181,7 +181,7 @@ def row_derivatives(d_TSR4H: Tensor, index_TSR: Tensor, num_rows: int) -> Tensor
     if library is not None:
         for t in range(tasks):
             arrays = index_TSR[t], d_TSR4H[t], rows[t]
-            native.call(library.gru_scatter, (steps * texts, hidden), *arrays)
+            native.call_by_team(library.gru_scatter, (steps * texts, hidden), team, *arrays)
         return rows
     by_input = torch.cat([d_TSR4H[..., : 2 * hidden], d_TSR4H[..., 3 * hidden :]], -1).flatten(1, 2)
     index = index_TSR.flatten(1)[:, :, None].expand_as(by_input)

@@ -98,12 +98,9 @@ def test_a_text_does_not_depend_on_its_neighbours(hidden):
 def test_a_team_of_threads_gives_the_same_bits(sizes, team, dtype):
     everything = all_functions(*sizes, dtype=dtype, seed=0)
 
-    def by_team(function, *arguments, **options):
-        shares = {} if function is recurrence.row_derivatives else {"team": team}
-        return function(*arguments, **options, **shares)
-
     alone = everything(lambda function, *a, **k: function(*a, **k))
-    assert all(one.equal(other) for one, other in zip(alone, everything(by_team), strict=True))
+    by_team = everything(lambda function, *a, **k: function(*a, **k, team=team))
+    assert all(one.equal(other) for one, other in zip(alone, by_team, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
