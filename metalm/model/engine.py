@@ -4,7 +4,8 @@ Two engines do the same: `metalm.model.fast.FastEngine`, whose derivatives are w
 `metalm.model.reference.ReferenceEngine`, autograd on nn.GRU, which the first is tested against. Everything
 that learns or judges speaks to one of them through this interface, so an algorithm never knows which.
 
-Shapes: T tasks, B windows (or streams) of a task, S tokens predicted in a window, L layers, H hidden units.
+Shapes: T tasks, B windows (or streams) of a task, S tokens predicted in a window, L layers, H hidden units,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -85,6 +86,15 @@ class Losses:
         return self.nats_TBS[task]
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """log_p_TBSV: the log probability of every token after each position, natural, as the engine computes it;
+    a mask is not looked at. hidden_TLBH: the state after the last token. Neither carries a graph."""
+
+    log_p_TBSV: Tensor
+    hidden_TLBH: Tensor
+
+
 class Engine(Protocol):
     """Losses and derivatives of the network at given weights. Nothing that is handed in is changed.
 
@@ -98,6 +108,10 @@ class Engine(Protocol):
 
     def losses(self, weights: TaskWeights, windows: Windows) -> Losses:
         """The losses only."""
+        ...
+
+    def log_probs(self, weights: TaskWeights, windows: Windows) -> Predictions:
+        """All that the network says of what follows: V numbers a position, so it is asked for in chunks."""
         ...
 
     def gradient(

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from metalm.model.dropout import scales_of_tasks
-from metalm.model.engine import Losses, Windows
+from metalm.model.engine import Losses, Predictions, Windows
 from metalm.model.gru import GRULM
 from metalm.model.parts import Part, Sums
 from metalm.model.passes import EMBEDDING, Pass, is_shared
@@ -66,6 +66,20 @@ class FastEngine:
             return _nats(forward, windows, part)[1], forward.hidden_TLBH()
 
         return _losses(windows, self._run(work, weights, windows))
+
+    @torch.no_grad()
+    def log_probs(self, weights: TaskWeights, windows: Windows) -> Predictions:
+        """See `Engine.log_probs`."""
+
+        def work(part: Part) -> tuple[Tensor, Tensor]:
+            forward = self._forward(weights, windows, part, keep=False)
+            tasks, texts, steps = forward.shape
+            return _log_p(forward).view(tasks, steps, texts, -1).transpose(1, 2), forward.hidden_TLBH()
+
+        results = self._run(work, weights, windows)
+        like = results[0][1][0]
+        whole = like.new_empty(*windows.targets_TBS.shape, like.shape[-1])
+        return Predictions(*_together(whole, results))
 
     @torch.no_grad()
     def gradient(
@@ -179,11 +193,16 @@ def _unfolded(losses: Losses, tasks: int) -> Losses:
 
 def _nats(forward: Pass, windows: Windows, part: Part) -> tuple[Tensor, Tensor]:
     """(log_p_TNV, nats_TBS): log probabilities, and the losses, 0 where they do not count."""
-    log_p_TNV = torch.log_softmax(forward.logits_TNV(), -1)
+    log_p_TNV = _log_p(forward)
     tasks, texts, steps = forward.shape
     nats = -log_p_TNV.gather(-1, _targets(windows, part)).view(tasks, steps, texts).transpose(1, 2)
     mask = part.of(windows.mask_TBS)
     return log_p_TNV, nats if mask is None else torch.where(mask, nats, 0)
+
+
+def _log_p(forward: Pass) -> Tensor:
+    """(T, N, V): log probabilities of what follows each position."""
+    return torch.log_softmax(forward.logits_TNV(), -1)
 
 
 def _targets(windows: Windows, part: Part) -> Tensor:
@@ -213,9 +232,15 @@ def _dlogits(p_TNV: Tensor, windows: Windows, part: Part, shares_T: Tensor) -> T
 
 def _losses(windows: Windows, results: list[tuple[Part, tuple]]) -> Losses:
     nats = results[0][1][0].new_empty(windows.targets_TBS.shape)
+    return Losses(*_together(nats, results))
+
+
+def _together(whole_TBS: Tensor, results: list[tuple[Part, tuple]]) -> tuple[Tensor, Tensor]:
+    """(whole_TBS, hidden_TLBH): the first of each part's results written into the whole, and its states."""
     hidden = results[0][1][1]
-    hidden_TLBH = hidden.new_empty(len(nats), hidden.shape[1], nats.shape[1], hidden.shape[3])
+    tasks, texts = whole_TBS.shape[:2]
+    hidden_TLBH = hidden.new_empty(tasks, hidden.shape[1], texts, hidden.shape[3])
     for part, result in results:
-        part.of(nats).copy_(result[0])
+        part.of(whole_TBS).copy_(result[0])
         hidden_TLBH[part.begin : part.end, :, part.first : part.last] = result[1]
-    return Losses(nats, hidden_TLBH)
+    return whole_TBS, hidden_TLBH

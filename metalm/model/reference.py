@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, log_softmax
 
 from metalm.model.dropout import draws
-from metalm.model.engine import Losses, Windows
+from metalm.model.engine import Losses, Predictions, Windows
 from metalm.model.fast_weights import Weights, run
 from metalm.model.gru import GRULM
 from metalm.model.task_weights import TaskWeights, num_tasks, of_task, side_by_side
@@ -35,6 +35,15 @@ class ReferenceEngine:
             self._losses(of_task(weights, task), windows, task) for task in range(len(windows.tokens_TBS))
         ]
         return _stacked(found)
+
+    @torch.no_grad()
+    def log_probs(self, weights: TaskWeights, windows: Windows) -> Predictions:
+        """See `Engine.log_probs`."""
+        found = [
+            self._logits(of_task(weights, task), windows, task) for task in range(len(windows.tokens_TBS))
+        ]
+        logits, hidden = zip(*found, strict=True)
+        return Predictions(log_softmax(torch.stack(logits), -1), torch.stack(hidden))
 
     def gradient(
         self, weights: TaskWeights, windows: Windows, names: Collection[str] | None = None
@@ -72,15 +81,19 @@ class ReferenceEngine:
 
     def _losses(self, weights: Weights, windows: Windows, task: int) -> tuple[Tensor, Tensor]:
         """(nats_BS, hidden_LBH) of one task, 0 where a prediction does not count."""
-        inputs_BS, targets_BS = windows.inputs_TBS[task], windows.targets_TBS[task]
-        hidden_LBH = None if windows.hidden_TLBH is None else windows.hidden_TLBH[task]
-        generator = _generator(windows, task) if self.model.config.dropout > 0 else None
-        logits_BSV, hidden_LBH = run(self.model, weights, inputs_BS, hidden_LBH, generator)
+        targets_BS = windows.targets_TBS[task]
+        logits_BSV, hidden_LBH = self._logits(weights, windows, task)
         nats = cross_entropy(logits_BSV.flatten(0, 1), targets_BS.flatten(), reduction="none")
         nats_BS = nats.view(targets_BS.shape)
         if windows.mask_TBS is not None:
             nats_BS = torch.where(windows.mask_TBS[task], nats_BS, 0)
         return nats_BS, hidden_LBH
+
+    def _logits(self, weights: Weights, windows: Windows, task: int) -> tuple[Tensor, Tensor]:
+        """(logits_BSV, hidden_LBH) of one task."""
+        hidden_LBH = None if windows.hidden_TLBH is None else windows.hidden_TLBH[task]
+        generator = _generator(windows, task) if self.model.config.dropout > 0 else None
+        return run(self.model, weights, windows.inputs_TBS[task], hidden_LBH, generator)
 
 
 def _generator(windows: Windows, task: int) -> torch.Generator | None:

@@ -63,7 +63,9 @@ def everything(engine, weights: TaskWeights, windows, direction) -> list[torch.T
     losses, gradient = engine.gradient(weights, windows)
     both = engine.hessian_product(weights, windows, direction)
     named = [x[name] for x in (gradient, *both) for name in weights]
-    return [losses.nats_TBS, losses.hidden_TLBH, engine.losses(weights, windows).nats_TBS, *named]
+    said = engine.log_probs(weights, windows)
+    alone = engine.losses(weights, windows).nats_TBS
+    return [losses.nats_TBS, losses.hidden_TLBH, alone, said.log_p_TBSV, said.hidden_TLBH, *named]
 
 
 @settings(deadline=None, max_examples=60)
@@ -99,6 +101,21 @@ def test_float32_is_as_near_to_float64_as_the_reference_is(case):
         for values in (ours, reference, [torch.zeros_like(y) for y in exact])
     )
     assert error <= max(2 * other, torch.finfo(torch.float32).eps * size)
+
+
+@settings(deadline=None, max_examples=20)
+@given(case=cases())
+def test_log_probabilities_are_of_a_distribution_whose_nats_are_the_losses(case):
+    model, weights, windows, _, threads = case
+    engine = FastEngine(model, threads)
+    losses, said = engine.losses(weights, windows), engine.log_probs(weights, windows)
+
+    nats_TBS = -said.log_p_TBSV.gather(-1, windows.targets_TBS[..., None])[..., 0]
+    if windows.mask_TBS is not None:
+        nats_TBS = torch.where(windows.mask_TBS, nats_TBS, 0)
+    assert torch.allclose(nats_TBS, losses.nats_TBS, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(said.hidden_TLBH, losses.hidden_TLBH, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(said.log_p_TBSV.exp().sum(-1), torch.ones((), dtype=torch.float64))
 
 
 @settings(deadline=None, max_examples=20)
