@@ -1,4 +1,5 @@
-"""From rows to what may be claimed: a table a task, means over tasks with an interval, paired differences.
+"""From rows to what may be claimed: a table a task, means over tasks with an interval, paired differences,
+and where adaptation hurts.
 
 The unit is the task. Seeds and support draws are pooled *within* a task, then tasks count alike; a task that
 a run has seen never enters, and every mean over support sizes uses one balanced set of tasks. What is
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 
 from metalm import units
 from metalm.errors import SplitError
+from metalm.evaluate.bootstrap import RESAMPLES, interval
 
 Unit = Literal["bits per byte", "bits per character", "nats per token", "perplexity"]
 UNITS: dict[Unit, tuple[Callable, str]] = {
@@ -26,7 +27,7 @@ UNITS: dict[Unit, tuple[Callable, str]] = {
     "nats per token": (units.nats_per_token, "tokens"),
     "perplexity": (units.perplexity, "tokens"),
 }
-RESAMPLES = 10_000
+_TIE = 1e-6  # a difference below it is none
 _CELL = ["series", "support_bytes", "adaptation_step"]  # where tasks are averaged
 _CONTENDER, _VERSION = ["run_id", "method"], ["checkpoint_step", "adaptation"]
 _COUNTS = ["nats", "tokens", "bytes", "chars"]
@@ -88,6 +89,29 @@ def at_last_step(tasks: pd.DataFrame) -> pd.DataFrame:
     return tasks[tasks["adaptation_step"] == last].reset_index(drop=True)
 
 
+def before_after(tasks: pd.DataFrame) -> pd.DataFrame:
+    """One line a (series, task, support size): value `before` and `after` adaptation, and what it `saved`.
+
+    after: at the series' last step at that size. A value that is missing is nan.
+    """
+    index = ["series", "task_id", "support_bytes"]
+    before = tasks[tasks["adaptation_step"] == 0].set_index(index)["value"]
+    after = at_last_step(tasks).set_index(index)["value"]
+    table = pd.DataFrame({"before": before, "after": after}).reset_index()
+    return table.assign(saved=table["before"] - table["after"])
+
+
+def hurt(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Where adaptation hurts: the lines of `before_after` whose value rose, and by how much it `lost`.
+
+    Columns series, task_id, support_bytes, before, after, lost; what lost most first. A tie is not listed.
+    """
+    table = before_after(tasks)
+    table = table.assign(lost=table["after"] - table["before"]).drop(columns="saved")
+    worse = table[table["lost"] > _TIE]
+    return worse.sort_values("lost", ascending=False, kind="stable").reset_index(drop=True)
+
+
 def balanced(tasks: pd.DataFrame) -> pd.DataFrame:
     """The lines of `by_task` whose task has a value in every (series, support size, step) that occurs."""
     cells = len(tasks[_CELL].drop_duplicates())
@@ -138,6 +162,7 @@ class Difference:
     high: float
     median: float
     relative: float  # mean difference / mean of left
+    effect_size: float  # Cohen's d_z: mean / standard deviation over tasks (n - 1); nan without a spread
     wins: int  # tasks on which right is better
     ties: int
     losses: int
@@ -148,7 +173,10 @@ def paired(
 ) -> list[Difference]:
     """The differences between two series, one a support size that both have, each at its last step.
 
-    A tie is a difference below 1e-6. A series against itself is zero, with no wins and no losses.
+    A tie is a difference below 1e-6. A series against itself is zero, with no wins and no losses. The effect
+    size is nan for a single task, without a spread between tasks (one below a tie), or with an infinite value.
+
+    Source of the effect size: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2.3.5.
     """
     wide = at_last_step(tasks).pivot(index=["support_bytes", "task_id"], columns="series", values="value")
     if left not in wide or right not in wide:
@@ -166,7 +194,7 @@ def _difference(
     # Where both diverged, infinity minus infinity, neither is better.
     change = (pairs[right] - pairs[left]).fillna(0.0).to_numpy()
     low, high = interval(change, seed=seed, resamples=resamples)
-    tie = np.abs(change) < 1e-6
+    tie = np.abs(change) < _TIE
     return Difference(
         left=left,
         right=right,
@@ -177,34 +205,18 @@ def _difference(
         high=high,
         median=float(np.median(change)),
         relative=float(change.mean()) / float(pairs[left].mean()),
+        effect_size=_effect_size(change),
         wins=int(np.sum(~tie & (change < 0))),
         ties=int(np.sum(tie)),
         losses=int(np.sum(~tie & (change > 0))),
     )
 
 
-def interval(
-    values: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values` (one a task): the same for the same seed.
-
-    nan for fewer than two values, since one task says nothing about the spread between tasks, and when a
-    value is infinite.
-    """
-    if len(values) < 2 or not np.isfinite(values).all():
-        return float("nan"), float("nan")
-    means = _resampled(len(values), seed, resamples) @ values
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-@lru_cache(maxsize=4)  # every cell of a table has the same tasks
-def _resampled(num_tasks: int, seed: int, resamples: int) -> np.ndarray:
-    """The share of each task in each resample, (resamples, tasks): draws with replacement, counted."""
-    rng = np.random.default_rng(seed)
-    shares = rng.multinomial(num_tasks, np.full(num_tasks, 1 / num_tasks), size=resamples) / num_tasks
-    shares.flags.writeable = False
-    return shares
+def _effect_size(change: np.ndarray) -> float:
+    if len(change) < 2 or not np.isfinite(change).all():
+        return float("nan")
+    spread = float(np.std(change, ddof=1))
+    return float(change.mean()) / spread if spread > _TIE else float("nan")
 
 
 def left_out(rows: pd.DataFrame) -> pd.DataFrame:

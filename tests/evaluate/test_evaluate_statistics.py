@@ -1,6 +1,6 @@
 import math
+from statistics import fmean, stdev
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -113,27 +113,6 @@ def test_balanced_tasks_have_a_value_in_every_cell(present):
     assert set(table["tasks"]) == ({len(expected)} if expected else set())
 
 
-def test_interval_is_the_same_for_the_same_seed():
-    values = np.random.default_rng(0).normal(size=12)
-    assert statistics.interval(values, seed=3) == statistics.interval(values, seed=3)
-    assert statistics.interval(values, seed=3) != statistics.interval(values, seed=4)
-
-
-def test_interval_covers_the_true_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    draws = [statistics.interval(rng.normal(2.0, 0.5, size=20), seed=i, resamples=500) for i in range(400)]
-    covered = np.mean([low <= 2.0 <= high for low, high in draws])
-    assert 0.88 <= covered <= 0.98  # percentile intervals of 20 values are a little narrow
-
-
-def test_interval_contains_the_mean_and_grows_with_the_spread():
-    values = np.array([1.0, 2.0, 4.0, 8.0])
-    low, high = statistics.interval(values)
-    assert low < values.mean() < high
-    wide_low, wide_high = statistics.interval(values * 2)
-    assert wide_high - wide_low == pytest.approx(2 * (high - low))
-
-
 def test_a_single_task_has_no_interval():
     line = statistics.summary(statistics.by_task(frame(row()))).iloc[0]
     assert line["mean"] == line["median"] == pytest.approx(2.0)
@@ -150,6 +129,89 @@ def test_paired_difference_counts_wins_ties_and_losses_on_common_tasks():
     assert found.median == pytest.approx(0.0)
     assert found.relative == pytest.approx(-0.5 / 6)
     assert found.low < found.mean < found.high
+
+
+# What two series cost on the same tasks, in bits per byte; far from nan and from each other's rounding.
+pairs = st.lists(st.tuples(st.floats(0.5, 9.0), st.floats(0.5, 9.0)), min_size=2, max_size=12)
+
+
+def series(name, values):
+    return [row(name, f"t{i}", bits=value) for i, value in enumerate(values)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(pairs)
+def test_effect_size_is_the_mean_over_the_standard_deviation_of_the_differences(costs):
+    left, right = zip(*costs, strict=True)
+    tasks = statistics.by_task(frame(*series("a", left), *series("b", right)))
+    (found,) = statistics.paired(tasks, "a", "b", resamples=10)
+    changes = [after - before for before, after in costs]
+    spread = stdev(changes)
+    if spread > 1e-5:
+        assert found.effect_size == pytest.approx(fmean(changes) / spread, rel=1e-4, abs=1e-6)
+        (back,) = statistics.paired(tasks, "b", "a", resamples=10)
+        assert back.effect_size == pytest.approx(-found.effect_size)
+    elif spread < 1e-7:
+        assert math.isnan(found.effect_size)
+
+
+@pytest.mark.parametrize(
+    "changes", [(-0.5,), (0.0, 0.0, 0.0), (-0.1, -0.1, -0.1), (-0.1, -0.2, math.inf), (1.0, -math.inf)]
+)
+def test_without_a_spread_between_tasks_there_is_no_effect_size(changes):
+    left, right = ([2.0 - min(0.0, c) for c in changes], [2.0 + max(0.0, c) for c in changes])
+    tasks = statistics.by_task(frame(*series("a", left), *series("b", right)))
+    (found,) = statistics.paired(tasks, "a", "b")
+    assert math.isnan(found.effect_size)
+
+
+def test_effect_size_of_known_differences():
+    tasks = statistics.by_task(frame(*series("a", (4.0, 4.0, 4.0)), *series("b", (3.0, 2.0, 1.0))))
+    (found,) = statistics.paired(tasks, "a", "b")
+    assert found.effect_size == pytest.approx(-2.0)  # differences -1, -2, -3: mean -2, deviation 1
+
+
+def test_adaptation_hurts_where_the_last_step_costs_more_than_none_did():
+    rows = [
+        *(row("a", "t", step=step, bits=bits) for step, bits in ((0, 2.0), (1, 1.5), (2, 2.25))),
+        *(row("a", "u", step=step, bits=bits) for step, bits in ((0, 2.0), (1, 9.0), (2, 1.0))),
+        *(row("a", "v", step=step, bits=bits) for step, bits in ((0, 2.0), (1, 2.0), (2, 2.0 + 1e-7))),
+        *(row("b", "t", 512, step=step, bits=bits) for step, bits in ((0, 3.0), (4, 4.0))),
+        row("a", "t", 0, bits=1.0),  # another support size is another before
+        row("unigram", "t", bits=5.0),  # does not adapt
+    ]
+    found = statistics.hurt(statistics.by_task(frame(*rows)))
+    assert found[["series", "task_id", "support_bytes"]].values.tolist() == [
+        ["b", "t", 512],
+        ["a", "t", 2048],
+    ]
+    assert found["before"].tolist() == pytest.approx([3.0, 2.0])
+    assert found["after"].tolist() == pytest.approx([4.0, 2.25])
+    assert found["lost"].tolist() == pytest.approx([1.0, 0.25])
+
+
+def test_adaptation_that_diverged_hurts_infinitely_and_a_task_not_brought_so_far_is_not_judged():
+    rows = [row("a", t, step=step) for t in "tu" for step in (0, 1)]
+    rows += [row("a", t, step=5, bits=bits) for t, bits in (("t", math.inf), ("v", 9.0))]
+    found = statistics.hurt(statistics.by_task(frame(*rows)))
+    assert found[["task_id", "lost"]].values.tolist() == [["t", math.inf]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(pairs)
+def test_adaptation_hurts_exactly_where_it_saves_less_than_nothing(costs):
+    rows = [row("a", f"t{i}", step=step, bits=pair[step]) for i, pair in enumerate(costs) for step in (0, 1)]
+    tasks = statistics.by_task(frame(*rows))
+    expected = {f"t{i}" for i, (before, after) in enumerate(costs) if after - before > 1e-6 + 1e-12}
+    doubtful = {f"t{i}" for i, (before, after) in enumerate(costs) if abs(after - before - 1e-6) <= 1e-12}
+    assert set(statistics.hurt(tasks)["task_id"]) - doubtful == expected
+    assert statistics.before_after(tasks)["saved"].tolist() == pytest.approx(
+        [before - after for before, after in _by_name(costs)]
+    )
+
+
+def _by_name(costs):
+    return [pair for _, pair in sorted((f"t{i}", pair) for i, pair in enumerate(costs))]
 
 
 def test_paired_difference_turns_its_sign_with_its_sides():
@@ -189,6 +251,8 @@ def test_no_rows_give_empty_tables():
     assert tasks.empty
     assert statistics.summary(statistics.balanced(statistics.at_last_step(tasks))).empty
     assert statistics.paired(tasks, "a", "b") == []
+    assert statistics.before_after(tasks).empty
+    assert statistics.hurt(tasks).empty
     assert statistics.left_out(nothing).empty
 
 
