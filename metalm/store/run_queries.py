@@ -43,6 +43,8 @@ DELETE = (
     "DELETE FROM run_summary WHERE run = ?",
     "DELETE FROM events WHERE subject = ?",
     "DELETE FROM jobs WHERE run_id = ?",
+    "DELETE FROM tunings WHERE run_id = ?",
+    "DELETE FROM study_runs WHERE run_id = ?",
     "UPDATE openings SET run_id = '' WHERE run_id = ?",
     "DELETE FROM runs WHERE id = ?",
 )

@@ -83,7 +83,21 @@ CREATE TABLE events (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_EVIDENCE = """
+CREATE TABLE tunings (  -- how a run adapts in a way that is not its own, found on meta-validation
+    run_id VARCHAR NOT NULL, checkpoint_step BIGINT NOT NULL, split_id VARCHAR NOT NULL,
+    method VARCHAR NOT NULL, found JSON NOT NULL, created_at TIMESTAMP NOT NULL
+);
+CREATE TABLE studies (
+    id VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, name VARCHAR NOT NULL, settings JSON NOT NULL,
+    created_at TIMESTAMP NOT NULL
+);
+CREATE TABLE study_runs (  -- key: what the run is in its study
+    study_id VARCHAR NOT NULL, key VARCHAR NOT NULL, run_id VARCHAR NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE)
 
 
 def migrate(database: Database, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -15,7 +15,9 @@ from metalm.store.metrics import Metrics
 from metalm.store.runs import Runs
 from metalm.store.schema import migrate
 from metalm.store.splits import Splits
+from metalm.store.studies import Studies
 from metalm.store.tokenizers import Tokenizers
+from metalm.store.tunings import Tunings
 
 
 class Store:
@@ -38,6 +40,8 @@ class Store:
         self.runs = Runs(self._database)
         self.metrics = Metrics(self._database)
         self.evaluations = Evaluations(self._database)
+        self.tunings = Tunings(self._database)
+        self.studies = Studies(self._database)
         self.adaptations = Adaptations(self._database)
         self.jobs = Jobs(self._database)
         self.events = Events(self._database)

@@ -112,11 +112,13 @@ def test_deleting_a_run_leaves_no_row_of_it(store, run, another_run, loss_points
         step = AdaptationStep(step=0, nats=1, tokens=1, bytes=1, chars=1, seconds=0, char_nats=(1.0,))
         sample = Sample(run=each.id, adaptation_id=kept.id, prompt="", text="t", temperature=1, seed=0)
         store.adaptations.add(kept, [step], [sample])
+        store.tunings.add(each.id, 1, "split", "head", {"lr": 0.1})
+        store.studies.add_run("study", each.name, each.id)
     before = _rows(store)
     store.runs.delete(run.id)
     after = _rows(store)
     assert not [table for table, rows in after.items() if any(run.id in str(row) for row in rows)]
-    for table in before.keys() - {"openings", "schema_version"}:
+    for table in before.keys() - {"openings", "schema_version", "studies"}:
         assert len(after[table]) * 2 == len(before[table]), table
     assert store.splits.openings("split") == 2  # the count of what was looked at does not go back
 
