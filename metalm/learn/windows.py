@@ -80,7 +80,7 @@ def draw_episode(task: TaskTokens, config: Episodic, rng: np.random.Generator) -
     """
     inner = config.inner
     wanted = (inner.steps + 1) * inner.batch
-    windows_NT = _slots(task, inner.window, wanted, rng)
+    windows_NT = draw_windows(task, inner.window, wanted, rng)
     is_short = len(windows_NT) < wanted
     num_query = min(inner.batch, max(1, len(windows_NT) // 4)) if is_short else inner.batch
     return Episode(task.task_id, task.name, SupportSet(windows_NT[num_query:]), windows_NT[:num_query])
@@ -88,7 +88,7 @@ def draw_episode(task: TaskTokens, config: Episodic, rng: np.random.Generator) -
 
 def draw_batch(task: TaskTokens, config: Joint, rng: np.random.Generator) -> Batch:
     """Disjoint windows from anywhere in the training part."""
-    return Batch(task.task_id, task.name, _slots(task, config.window, config.batch, rng))
+    return Batch(task.task_id, task.name, draw_windows(task, config.window, config.batch, rng))
 
 
 def draw_streams(task: TaskTokens, config: Sequential, rng: np.random.Generator) -> Streams:
@@ -99,7 +99,7 @@ def draw_streams(task: TaskTokens, config: Sequential, rng: np.random.Generator)
     return Streams(task.task_id, task.name, task.pieces(starts, length), config.window)
 
 
-def _slots(task: TaskTokens, window: int, num_windows: int, rng: np.random.Generator) -> Tensor:
+def draw_windows(task: TaskTokens, window: int, num_windows: int, rng: np.random.Generator) -> Tensor:
     """At most `num_windows` windows (B, T + 1) that share no token, in random order.
 
     The text is cut into slots of a window each, the first of them at a random offset, and slots are drawn

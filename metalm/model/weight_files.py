@@ -26,11 +26,18 @@ def save_weights(path: Path, weights: Weights, *, step: int | None = None) -> No
     save_tensors(path, {**weights, **output}, step=step)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, step: int | None = None) -> None:
-    """Write any tensors, no two of which share memory, in the same way."""
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    step: int | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write any tensors, no two of which share memory, in the same way. notes: kept in the header too."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {**(notes or {}), **({} if step is None else {"step": str(step)})}
     temporary = path.with_name(path.name + ".new")
-    save_file(tensors, temporary, metadata=None if step is None else {"step": str(step)})
+    save_file(tensors, temporary, metadata=header or None)
     os.replace(temporary, path)
 
 
@@ -45,10 +52,18 @@ def load_weights(path: Path) -> Weights:
 def step_of(path: Path) -> int | None:
     """The outer step that the weights of a file are of, None where it does not say. Raises BundleError."""
     try:
+        step = notes_of(path).get("step")
+        return None if step is None else int(step)
+    except ValueError as error:
+        raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
+
+
+def notes_of(path: Path) -> dict[str, str]:
+    """What was kept in the header of a file. Raises BundleError when it is not a safetensors file."""
+    try:
         with safe_open(path, framework="pt") as file:
-            step = (file.metadata() or {}).get("step")
-            return None if step is None else int(step)
-    except (SafetensorError, ValueError) as error:
+            return file.metadata() or {}
+    except SafetensorError as error:
         raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
 
 
