@@ -8,6 +8,7 @@ settings    what every config dataclass is: help, types and ranges
 descent     the inner loop and the optimisers
 algorithms  one class an algorithm
 run         the network, the data, the budget, and a run's config as a whole
+making      a run's config from names and typed text
 """
 
 from metalm.config.algorithms import (
@@ -26,6 +27,7 @@ from metalm.config.algorithms import (
     Sequential,
 )
 from metalm.config.descent import Adam, AdamW, Adapts, InnerLoop
+from metalm.config.making import make_config
 from metalm.config.run import (
     PRESETS,
     Budget,
@@ -72,6 +74,7 @@ __all__ = [
     "TokenizerConfig",
     "TokenizerKind",
     "Validation",
+    "make_config",
     "run_config",
     "setting",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_type_hints
 
 from metalm.config.algorithms import ALGORITHMS, Algorithm, Episodic, Fomaml
 from metalm.config.descent import InnerLoop
-from metalm.config.settings import Settings, setting
+from metalm.config.settings import Settings, parsed, setting
 from metalm.errors import ConfigError
 
 TokenizerKind = Literal["bytes", "characters", "bpe"]
@@ -136,7 +136,7 @@ class RunConfig(Settings):
         changes: dict[Settings, dict[str, Any]] = {}
         for key, text in settings.items():
             owner, f = self._place(key)
-            changes.setdefault(owner, {})[f.name] = _parse(key, text, get_type_hints(type(owner))[f.name])
+            changes.setdefault(owner, {})[f.name] = parsed(key, text, get_type_hints(type(owner))[f.name])
         return _changed(self, changes)
 
     def _place(self, key: str) -> tuple[Settings, dataclasses.Field]:
@@ -173,22 +173,6 @@ def _changed(tree: Any, changes: Mapping[Settings, Mapping[str, Any]]) -> Any:
         if isinstance(getattr(tree, f.name), Settings)
     }
     return dataclasses.replace(tree, **parts, **changes.get(tree, {}))
-
-
-def _parse(key: str, text: str, kind: Any) -> Any:
-    if kind is bool:
-        truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if text.lower() not in truth:
-            raise ConfigError(f"{key} must be true or false, got {text!r}")
-        return truth[text.lower()]
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            raise ConfigError(
-                f"{key} must be a {'whole ' if kind is int else ''}number, got {text!r}"
-            ) from None
-    return text
 
 
 def run_config(data: Mapping[str, Any]) -> RunConfig:

@@ -52,3 +52,20 @@ class Settings:
             raise ConfigError(f"{name} must be {low:g} or more, got {value!r}")
         if high is not None and value > high:
             raise ConfigError(f"{name} must be {high:g} or less, got {value!r}")
+
+
+def parsed(key: str, text: str, kind: Any) -> Any:
+    """A value of type `kind` from text as a user typed it. Raises ConfigError, which names `key`."""
+    if kind is bool:
+        truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in truth:
+            raise ConfigError(f"{key} must be true or false, got {text!r}")
+        return truth[text.lower()]
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise ConfigError(
+                f"{key} must be a {'whole ' if kind is int else ''}number, got {text!r}"
+            ) from None
+    return text

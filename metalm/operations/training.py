@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalm import units
-from metalm.config import ALGORITHMS, PRESETS, RunConfig, run_config
+from metalm.config import PRESETS, RunConfig, make_config, run_config
 from metalm.errors import ConfigError, MetalmError, RunStateError
 from metalm.jobs.listeners import Ended, Listener
 from metalm.operations.numbers import finite
@@ -91,20 +91,6 @@ def stop(home: Home, jobs: JobManager, *, run: str) -> Iterator[Line]:
     found = home.run(run)
     jobs.stop(found.id)
     yield {"event": "stopping", "run": found.id, "name": found.name}
-
-
-def make_config(
-    algorithm: str, *, preset: str | None = None, settings: Mapping[str, str], parent: RunConfig | None = None
-) -> RunConfig:
-    """The config that a command line describes. Unless said, model and tokenizer are those of the parent."""
-    if algorithm not in ALGORITHMS:
-        raise ConfigError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
-    if preset is not None and preset not in PRESETS:
-        raise ConfigError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    taken = {"model": parent.model, "tokenizer": parent.tokenizer} if parent is not None else {}
-    if preset is not None:
-        taken["model"] = PRESETS[preset]
-    return RunConfig(algorithm=ALGORITHMS[algorithm](), **taken).with_settings(settings)
 
 
 def command_line(config: RunConfig, split: str, *, name: str = "", init: str = "") -> str:
