@@ -12,7 +12,8 @@ from metalm.cli.output import print_record, print_stream, table_of
 from metalm.cli.perform import AsJson, absolute, perform
 
 commands = typer.Typer(
-    help="Runs: list, show, stop, resume, extend, archive, delete, export, import.", no_args_is_help=True
+    help="Runs: list, show, twin, stop, resume, extend, archive, delete, export, import.",
+    no_args_is_help=True,
 )
 Ref = Annotated[str, typer.Argument(metavar="RUN", help="Its name, or a unique prefix of its id.")]
 _LISTED = ("name", "status", "algorithm", "split", "step", "progress", "best_bits_per_byte", "id")
@@ -33,6 +34,18 @@ def list_(
 def show(context: typer.Context, run: Ref, as_json: AsJson = False) -> None:
     """Shows all that is known about a run."""
     perform(context, "runs show", show=print_record, as_json=as_json, run=run)
+
+
+@commands.command()
+def twin(
+    context: typer.Context,
+    run: Ref,
+    name: Annotated[str, typer.Option(help="What to call the twin.")] = "",
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Trains the control of a meta-trained run: joint from the same start, for as much compute."""
+    perform(context, "runs twin", show=print_stream, as_json=as_json, run=run, name=name, detach=detach)
 
 
 @commands.command()

@@ -11,7 +11,7 @@ from metalm.cli.budget import Minutes, Steps, Tokens, one_budget
 from metalm.cli.output import print_record, print_stream, table_of
 from metalm.cli.perform import AsJson, absolute, comma_separated, perform
 from metalm.cli.runs import Detach, Ref
-from metalm.config import ALGORITHMS, PRESETS
+from metalm.config import ALGORITHMS, GROUPS, METHODS, PRESETS
 
 _EVALUATED = ("name", "task", "method", "support_bytes", "draw", "step", "bits_per_byte", "seen")
 
@@ -78,6 +78,9 @@ def evaluate(
     online: Annotated[
         bool, typer.Option("--online", help="The online track, too: dynamic evaluation, compressors.")
     ] = False,
+    methods: Annotated[
+        str, typer.Option(help=f"What judges: any of {', '.join(METHODS)}; or groups: {', '.join(GROUPS)}.")
+    ] = "adapt",
     as_json: AsJson = False,
 ) -> None:
     """Measures runs on tasks, before and after adaptation; a line a measurement."""
@@ -98,8 +101,7 @@ def evaluate(
         support=sizes,
         steps=steps,
         draws=draws,
-        baselines=baselines,
-        online=online,
+        methods=[*comma_separated(methods), *["baselines"] * baselines, *["online"] * online],
     )
 
 

@@ -9,6 +9,7 @@ descent     the inner loop and the optimisers
 algorithms  one class an algorithm
 run         the network, the data, the budget, and a run's config as a whole
 making      a run's config from names and typed text
+methods     the names of what can be judged on a task
 """
 
 from metalm.config.algorithms import (
@@ -28,6 +29,7 @@ from metalm.config.algorithms import (
 )
 from metalm.config.descent import Adam, AdamW, Adapts, InnerLoop
 from metalm.config.making import make_config
+from metalm.config.methods import GROUPS, METHODS, OWN, methods_of
 from metalm.config.run import (
     PRESETS,
     Budget,
@@ -46,6 +48,12 @@ from metalm.config.settings import Settings, setting
 
 __all__ = [
     "ALGORITHMS",
+    "GROUPS",
+    "METHODS",
+    "OWN",
+    "GROUPS",
+    "METHODS",
+    "OWN",
     "PRESETS",
     "Adam",
     "AdamW",
@@ -75,6 +83,7 @@ __all__ = [
     "TokenizerKind",
     "Validation",
     "make_config",
+    "methods_of",
     "run_config",
     "setting",
 ]

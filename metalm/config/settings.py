@@ -69,3 +69,14 @@ def parsed(key: str, text: str, kind: Any) -> Any:
                 f"{key} must be a {'whole ' if kind is int else ''}number, got {text!r}"
             ) from None
     return text
+
+
+def pairs(key: str, text: str) -> dict[str, str]:
+    """The settings of `inner.lr=0.1, inner.steps=3`: dotted keys and text. Raises ConfigError with `key`."""
+    found = {}
+    for word in filter(None, map(str.strip, text.split(","))):
+        name, separator, value = map(str.strip, word.partition("="))
+        if not separator or not name or not value:
+            raise ConfigError(f"{key} must be key=value with commas between, got {word!r}")
+        found[name] = value
+    return found

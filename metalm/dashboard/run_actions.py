@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from metalm.config import run_config
+from metalm.config import Joint, run_config
 from metalm.dashboard import contents, run_evaluate, state, train_settings, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.store.runs import Run
@@ -43,7 +43,16 @@ def _for_one(run: Run) -> None:
         st.switch_page(contents.PAGES["Train"].file)
     if run.status == "finished":
         _button("Extend", "more_time", lambda: _extend(run))
-    if run.status == "finished":
+        if run.algorithm != Joint.name:
+            st.button(
+                "Twin",
+                icon=":material/balance:",
+                key="run.Twin",
+                on_click=_each,
+                args=([run], _train_twin, "its twin is in the queue"),
+                help="Trains its equal-compute control: joint training from the same start, for as many "
+                "token-gradient evaluations. A gain over it is a gain of meta-learning.",
+            )
         st.download_button(
             "Export",
             lambda: bundle(run),
@@ -82,6 +91,10 @@ def _each(runs: list[Run], action: Callable[[str], object], done: str) -> None:
             return f"{run.name}: {done}."
 
         state.attempt(one)
+
+
+def _train_twin(run_id: str) -> None:
+    state.jobs().train(state.home().create_twin(run_id).id)
 
 
 def _prepare_clone(run: Run) -> None:

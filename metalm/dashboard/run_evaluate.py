@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
+from metalm.config import GROUPS, OWN, methods_of
 from metalm.dashboard import state
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.store.runs import Run
 
+_GROUPS = {
+    "ways": ("Other ways to adapt", "the head only, a pull to the slow weights, Adam, one rate; each tuned"),
+    "baselines": ("Baselines", "uniform, unigram, n-gram, from scratch, joint runs, the equal-compute twin"),
+    "online": (
+        "Online track",
+        "the run goes on learning while it codes the query (dynamic evaluation), as the compressors PPMd "
+        "and xz do; tracks are never put on one axis",
+    ),
+}
 _SUPPORT = [0, 512, 2048, 10240, 51200, 204800]
 
 
@@ -37,24 +47,21 @@ def ask(runs: list[Run]) -> None:
         )
         own_steps = {"placeholder": "as tuned at the end of the run", "key": "evaluate.steps"}
         st.number_input("Adaptation steps", 0, 1000, None, **own_steps)
-        st.checkbox(
-            "Baselines too",
-            key="evaluate.baselines",
-            help="uniform, unigram, n-gram, from scratch, joint: scored on the very same bytes",
-        )
-        st.checkbox(
-            "Online track too",
-            key="evaluate.online",
-            help="The run goes on learning while it codes the query (dynamic evaluation), as the compressors "
-            "PPMd and xz do. Tracks are never put on one axis.",
+        st.pills(
+            "Judged beside it, on the very same bytes",
+            GROUPS,
+            selection_mode="multi",
+            format_func=lambda group: _GROUPS[group][0],
+            key="evaluate.methods",
+            help="\n".join(f"- **{label}**: {what}" for label, what in _GROUPS.values()),
         )
         if st.form_submit_button("Start evaluation", type="primary", on_click=_submit, args=(runs,)):
             st.rerun()
 
 
 def _submit(runs: list[Run]) -> None:
-    names = ("split", "role", "steps", "baselines", "online")
-    options = {name: state.entered(f"evaluate.{name}") for name in names}
+    options = {name: state.entered(f"evaluate.{name}") for name in ("split", "role", "steps")}
+    options["methods"] = methods_of([*OWN, *state.entered("evaluate.methods")])
     support = sorted(state.entered("evaluate.support"))
 
     def action() -> str:

@@ -24,7 +24,7 @@ from metalm.evaluate.ngram import ngram_nats
 from metalm.learn.rules import Rule
 from metalm.learn.score import Score, num_chars
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.learn.tuning import Grid, tune
+from metalm.learn.tuning import Adaptation, Grid, tune
 from metalm.model.fast_weights import slow_weights
 from metalm.model.gru import new_model
 from metalm.text.tasks import TaskText
@@ -105,27 +105,26 @@ def _primed_nats(primer: bytes, support: bytes, query: bytes) -> float:
     return added_nats(ppmd, primer + support, query)
 
 
-def scratch(
-    config: ModelConfig,
-    tokenizer: Tokenizer,
-    validation: Sequence[TaskText],
-    *,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    grid: Grid = SCRATCH_GRID,
-    should_stop: ShouldStop = never,
+def from_scratch(
+    config: ModelConfig, tokenizer: Tokenizer, *, seed: int = 0, device: torch.device | str = "cpu"
 ) -> AdaptingGru:
-    """A GRU of the same settings that starts from random weights and sees the support set alone.
-
-    validation: meta-validation texts, on which its rate and steps are tuned. Raises Stopped.
-    """
+    """A GRU of the same settings that starts from random weights and sees the support set alone."""
     model = new_model(config, tokenizer.vocab_size, seed).to(device)
-    weights = slow_weights(model)
-    tuned = tune(model, weights, tokenizer, validation, Rule(InnerLoop()), grid, should_stop=should_stop)
-    rule = Rule(tuned.inner)
+    weights, rule = slow_weights(model), Rule(InnerLoop())
     return AdaptingGru(
         method="scratch", model=model, weights=weights, tokenizer=tokenizer, rule=rule, seed=seed
     )
+
+
+def tuned_scratch(
+    own: AdaptingGru,
+    validation: Sequence[TaskText],
+    grid: Grid = SCRATCH_GRID,
+    *,
+    should_stop: ShouldStop = never,
+) -> Adaptation:
+    """The rate and the number of steps that suit it best on meta-validation texts. Raises Stopped."""
+    return tune(own.model, own.weights, own.tokenizer, validation, own.rule, grid, should_stop=should_stop)
 
 
 def joint_zero_shot(joint: AdaptingGru) -> AdaptingGru:
@@ -136,3 +135,8 @@ def joint_zero_shot(joint: AdaptingGru) -> AdaptingGru:
 def joint_fine_tuning(joint: AdaptingGru) -> AdaptingGru:
     """A joint run's weights after the adaptation that was tuned for them, as any other run's is."""
     return replace(joint, method="joint fine-tuning")
+
+
+def joint_continued(twin: AdaptingGru) -> AdaptingGru:
+    """The equal-compute control: `metalm.home.twins`, after the adaptation that was tuned for it."""
+    return replace(twin, method="joint continued")

@@ -24,6 +24,10 @@ from metalm.text.tokenizers import Tokenizer
 
 Method = Literal[
     "adapt",
+    "head only",
+    "proximal",
+    "Adam",
+    "one rate",
     "dynamic evaluation",
     "uniform",
     "unigram",
@@ -31,6 +35,7 @@ Method = Literal[
     "scratch",
     "joint zero-shot",
     "joint fine-tuning",
+    "joint continued",
     "PPMd",
     "PPMd primed",
     "xz",

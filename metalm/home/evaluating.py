@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from metalm.config import run_config
+from metalm.config import OWN, methods_of
+from metalm.home.contending import Asked, Contending, Entry
 from metalm.home.lineage import seen_tasks
-from metalm.home.loading import Loaded, Loading
 from metalm.learn.stopping import ShouldStop, Stopped, never
-from metalm.store.runs import Run
 from metalm.text.splits import Role, Split
 
 if TYPE_CHECKING:
-    from metalm.evaluate.contenders import AdaptingGru, Contender
+    from metalm.evaluate.contenders import Contender
     from metalm.evaluate.protocol import Protocol, Row
 
 SUPPORT_BYTES = (0, 2048, 10240)
 
 
-class Evaluating(Loading):
+class Evaluating(Contending):
     """The part of a home that evaluates."""
 
     def evaluate(
@@ -35,104 +33,42 @@ class Evaluating(Loading):
         support: Sequence[int] = SUPPORT_BYTES,
         steps: int | None = None,
         draws: int = 1,
-        baselines: bool = False,
-        online: bool = False,
+        methods: Sequence[str] = OWN,
         device: str = "auto",
         on_progress: Callable[[float], None] | None = None,
         should_stop: ShouldStop = never,
     ) -> Iterator[Row]:
-        """Every row of every run, and of the baselines when asked for, as it is made.
+        """Every row of every run by these methods, as it is made.
 
-        online: also the online track, on which the run goes on learning while it codes (dynamic evaluation,
-        tuned on meta-validation), beside compressors. split: None is each run's own. steps: None is what the
-        run tuned. Rows are kept; those that are there already are given, not made again. Each run whose
+        methods: names or groups of `metalm.config.methods`; those that there are for a run. A baseline is
+        judged beside each run. split: None is each run's own. steps: of a run's own adaptation; None is what
+        it tuned. Rows are kept; those that are there already are given, not made again. Each run whose
         meta-test is asked for is an opening of it.
         on_progress hears the share done, 0 to 1, before each row: runs count alike, and of a run its
-        baselines as much as itself. Ends early when `should_stop` says so. Raises NotFoundError when a text
-        is not in this home.
+        methods. Ends early when `should_stop` says so. Raises NotFoundError when a text is not in this home,
+        ConfigError for a method that does not exist.
         """
         from metalm.evaluate.protocol import Protocol
 
+        asked = methods_of(methods)
         runs = [self.load(ref, device=device) for ref in refs]
         for place, loaded in enumerate(runs):
             frozen = self.split(split or loaded.run.split_id)
             protocol = Protocol(split_id=frozen.id, role=role, support_bytes=tuple(support), draws=draws)
             if role == "meta-test":
                 self.store.splits.record_opening(frozen.id, loaded.run.id)
-            contenders = self._contenders(loaded, frozen, steps, baselines, should_stop)
-            contenders += self._online(loaded, frozen, should_stop) if online else []
-            for number, (owner, make) in enumerate(contenders):
-                begin, part = place + number / len(contenders), 1 / len(contenders)
-                for row, share in self._rows(owner, make, frozen, protocol, should_stop):
+            entries = self.entries(asked, Asked(loaded, frozen, steps, should_stop))
+            for number, entry in enumerate(entries):
+                begin, part = place + number / len(entries), 1 / len(entries)
+                for row, share in self._rows(entry, frozen, protocol, should_stop):
                     if on_progress is not None:
                         on_progress((begin + part * share) / len(runs))
                     yield row
         self.store.flush()
 
-    def _contenders(
-        self, loaded: Loaded, split: Split, steps: int | None, baselines: bool, should_stop: ShouldStop
-    ) -> list[tuple[Loaded | None, Callable[[], Contender]]]:
-        """The run, and what it must beat, each with the run whose weights it uses (None: nobody's).
-
-        They are made when it is their turn: the scratch baseline is tuned first. Making it raises Stopped.
-        """
-        from metalm.evaluate import baselines as known
-
-        own = _adapting(loaded)
-        asked = own if steps is None else replace(own, rule=own.rule.with_inner(steps=steps))
-        if not baselines:
-            return [(loaded, lambda: asked)]
-        joint = self._joint(loaded)
-        of_joint = (known.joint_zero_shot, known.joint_fine_tuning) if joint else ()
-        if joint and joint.run.id == loaded.run.id:  # fine-tuned it is the run itself
-            of_joint = (known.joint_zero_shot,)
-        validation = self.texts(split.id, "meta-validation")
-        config, device = run_config(loaded.run.config), loaded.weights["embedding.weight"].device
-        options = {"seed": loaded.run.seed, "device": device, "should_stop": should_stop}
-        return [
-            (loaded, lambda: asked),
-            (None, lambda: known.UNIFORM),
-            (None, lambda: known.UNIGRAM),
-            (None, lambda: known.NGRAM),
-            *((joint, partial(baseline, _adapting(joint))) for baseline in of_joint),
-            (loaded, partial(known.scratch, config.model, loaded.tokenizer, validation, **options)),
-        ]
-
-    def _online(
-        self, loaded: Loaded, split: Split, should_stop: ShouldStop
-    ) -> list[tuple[Loaded | None, Callable[[], Contender]]]:
-        """What learns while it codes: the run itself, and compressors. As `_contenders`."""
-        from metalm.evaluate import baselines as known
-        from metalm.evaluate.dynamic import DynamicGru, tuned_dynamic
-
-        def dynamic() -> Contender:
-            own = DynamicGru(
-                model=loaded.model,
-                weights=loaded.weights,
-                tokenizer=loaded.tokenizer,
-                seed=loaded.run.seed,
-            )
-            return tuned_dynamic(own, self.texts(split.id, "meta-validation"), should_stop=should_stop)
-
-        def primed() -> Contender:
-            texts = self.texts(split.id, "meta-train")
-            return known.primed_ppmd([text.read(0, text.cut.train_end) for text in texts], split.id)
-
-        return [(loaded, dynamic), (None, lambda: known.PPMD), (None, primed), (None, lambda: known.XZ)]
-
-    def _joint(self, loaded: Loaded) -> Loaded | None:
-        """The run itself or its nearest ancestor that is a joint run and is still here."""
-        run: Run | None = loaded.run
-        while run is not None and run.algorithm != "joint":
-            run = self.parent_of(run)
-        if run is None or run.id == loaded.run.id:
-            return loaded if run else None
-        return self.load(run.id, device=loaded.weights["embedding.weight"].device.type)
-
     def _rows(
         self,
-        owner: Loaded | None,
-        make: Callable[[], Contender],
+        entry: Entry,
         split: Split,
         protocol: Protocol,
         should_stop: ShouldStop,
@@ -140,12 +76,13 @@ class Evaluating(Loading):
         """Each row of a contender, with the share of them that is made by then. Ends early as `evaluate`."""
         from metalm.evaluate.protocol import evaluate, num_rows
 
+        owner = entry.owner
         place = {
             "run_id": owner.run.id if owner else None,
             "checkpoint_step": owner.checkpoint_step if owner else None,
         }
         try:
-            contender = make()
+            contender = entry.make()
         except Stopped:
             return
         texts = self.texts(split.id, protocol.role)
@@ -194,15 +131,3 @@ class Evaluating(Loading):
             split_id=self.split(split).id if split else None,
             role=role,
         )
-
-
-def _adapting(loaded: Loaded) -> AdaptingGru:
-    from metalm.evaluate.contenders import AdaptingGru
-
-    return AdaptingGru(
-        model=loaded.model,
-        weights=loaded.weights,
-        tokenizer=loaded.tokenizer,
-        rule=loaded.rule,
-        seed=loaded.run.seed,
-    )

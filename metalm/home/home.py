@@ -1,8 +1,8 @@
 """A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
-`splits`, `runs`, `training`, `loading`, `evaluating`, `live`, `bundles`; `estimating` stands on `training`
-alone. Here is how a home is opened, swept and closed.
+`splits`, `runs`, `kept`, `training`, `twins`, `loading`, `contending`, `evaluating`, `live`, `bundles`;
+`estimating` stands on `training` alone. Here is how a home is opened, swept and closed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metalm.errors import HomeError
 from metalm.home.bundles import SCRATCH_PREFIX, Bundles
 from metalm.home.estimating import Estimating
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
-from metalm.home.place import RUN_FILES, RUN_FOLDER
+from metalm.home.place import RUN_FILES, RUN_FOLDER, STUDY_FILES
 from metalm.store.store import Store
 from metalm.text.corpora import corpus_path
 from metalm.text.ingest import remove_leftovers
@@ -113,11 +113,14 @@ class Home(Bundles, Estimating):
             part.unlink()
         for scratch in self.path.glob(f"{SCRATCH_PREFIX}*"):
             shutil.rmtree(scratch)
+        self.studies_dir.mkdir(exist_ok=True)
         runs = {run_id for run_id, _ in self.store.runs.names()}
-        for folder in self.path.iterdir():
-            is_orphan = RUN_FOLDER.fullmatch(folder.name) and folder.name not in runs and folder.is_dir()
-            if is_orphan and {file.name for file in folder.iterdir()} <= RUN_FILES:
-                shutil.rmtree(folder)
+        studies = {study_id for study_id, _ in self.store.studies.names()}
+        for place, known, files in ((self.path, runs, RUN_FILES), (self.studies_dir, studies, STUDY_FILES)):
+            for folder in place.iterdir():
+                is_orphan = RUN_FOLDER.fullmatch(folder.name) and folder.name not in known and folder.is_dir()
+                if is_orphan and {file.name for file in folder.iterdir()} <= files:
+                    shutil.rmtree(folder)
 
 
 def refuse_if_owned(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from metalm.config import InnerLoop, run_config
 from metalm.errors import RunStateError
-from metalm.home.training import Trainings
+from metalm.home.twins import Twins
 from metalm.store.runs import Run
 from metalm.text.tokenizers import Tokenizer
 
@@ -38,7 +38,7 @@ class Loaded:
         return self.rule.inner
 
 
-class Loading(Trainings):
+class Loading(Twins):
     """The part of a home that loads runs."""
 
     def load(self, ref: str, *, device: str = "cpu") -> Loaded:

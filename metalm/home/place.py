@@ -10,7 +10,8 @@ from metalm.errors import NotFoundError
 from metalm.store.store import Store
 
 RUN_FILES = {"run.json", "weights.safetensors", "adaptation.safetensors", "checkpoint", "log.txt"}
-RUN_FOLDER = re.compile(r"[0-9a-f]{12}")
+STUDY_FILES = {"report.json", "report.md", "report.html", "figures"}
+RUN_FOLDER = re.compile(r"[0-9a-f]{12}")  # and a study's
 
 
 class Place:
@@ -29,6 +30,15 @@ class Place:
     def tokens_dir(self) -> Path:
         """Token files, which can always be made anew."""
         return self.path / "tokens"
+
+    @property
+    def studies_dir(self) -> Path:
+        """The reports of studies, a folder each."""
+        return self.path / "studies"
+
+    def study_dir(self, study_id: str) -> Path:
+        """The report of a study."""
+        return self.studies_dir / study_id
 
     def run_dir(self, run_id: str) -> Path:
         """What a run leaves: run.json, weights, checkpoint, log."""

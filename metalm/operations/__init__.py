@@ -32,6 +32,7 @@ OPERATIONS: dict[str, Operation] = {
     "estimate": estimation.estimate,
     "runs list": runs.listing,
     "runs show": runs.show,
+    "runs twin": training.twin,
     "runs stop": training.stop,
     "runs resume": training.resume,
     "runs extend": training.extend,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metalm import units
+from metalm.config import OWN, methods_of
 from metalm.errors import CorpusError, HomeError, MetalmError, RunStateError, SplitError
 from metalm.jobs.listeners import Ended, Listener
 from metalm.learn.stopping import Stopped
@@ -36,13 +37,12 @@ def evaluate(
     support: Sequence[int] = (0, 2048, 10240),
     steps: int | None = None,
     draws: int = 1,
-    baselines: bool = False,
-    online: bool = False,
+    methods: Sequence[str] = OWN,
 ) -> Iterator[Line | None]:
-    """A line a row: each task, support size, draw and adaptation step of each run.
+    """A line a row: each method, task, support size, draw and adaptation step of each run.
 
-    online: of the online track too. split: default is each run's own. steps: default is what the run tuned.
-    Asking for meta-test is recorded.
+    methods: see `metalm.config.methods`. split: default is each run's own. steps: default is what the run
+    tuned. Asking for meta-test is recorded.
     """
     found = [home.run(run) for run in runs]
     splits = {each.id: each for each in (home.split(split or run.split_id) for run in found)}
@@ -60,8 +60,7 @@ def evaluate(
         support=list(support),
         steps=steps,
         draws=draws,
-        baselines=baselines,
-        online=online,
+        methods=methods_of(methods),
     )
     for said in jobs.heard(job, listener):
         if said is None:

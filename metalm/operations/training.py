@@ -66,6 +66,16 @@ def asked_config(
     return dataclasses.replace(config, init=parent.id) if parent else config
 
 
+def twin(
+    home: Home, jobs: JobManager, *, run: str, name: str = "", detach: bool = False
+) -> Iterator[Line | None]:
+    """Trains the equal-compute control of a meta-trained run: see `metalm.home.twins`; lines as `train`."""
+    made = home.create_twin(run, name=name)
+    listener = Listener()
+    job = jobs.train(made.id, listener=listener, detached=detach)
+    yield from _follow(home, jobs, job, listener, detach=detach)
+
+
 def resume(home: Home, jobs: JobManager, *, run: str, detach: bool = False) -> Iterator[Line | None]:
     """Trains a stopped, failed or interrupted run on from its checkpoint; lines as `train`."""
     listener = Listener()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from metalm.config import ModelConfig
 from metalm.evaluate.baselines import (
     UNIFORM,
     UNIGRAM,
+    from_scratch,
     joint_fine_tuning,
     joint_zero_shot,
-    scratch,
+    tuned_scratch,
     unigram_table,
 )
 from metalm.evaluate.protocol import Protocol, evaluate
@@ -21,6 +23,7 @@ from metalm.text.tokenizers import ByteTokenizer
 from metalm.units import bits_per_byte
 
 PROTOCOL = Protocol(split_id="s", support_bytes=(0, 1000))
+MODEL = ModelConfig(embedding=4, hidden=8)
 GRID = Grid(lrs=(0.5, 1.0), steps=(1, 3), support_bytes=300, query_bytes=100)
 
 
@@ -67,8 +70,12 @@ def test_joint_baselines_are_the_joint_run_before_and_after_its_steps(gru, texts
     assert {row.method for row in after} == {"joint fine-tuning"}
 
 
+def tuned(own, texts):
+    return replace(own, rule=replace(own.rule, inner=tuned_scratch(own, texts, GRID).inner))
+
+
 def test_scratch_starts_near_uniform_and_learns_from_the_support_alone(texts):
-    contender = scratch(ModelConfig(embedding=4, hidden=8), ByteTokenizer(), texts, seed=2, grid=GRID)
+    contender = tuned(from_scratch(MODEL, ByteTokenizer(), seed=2), texts)
     rows = list(evaluate(contender, texts, PROTOCOL))
 
     assert contender.rule.inner.steps == 3
@@ -80,9 +87,7 @@ def test_scratch_starts_near_uniform_and_learns_from_the_support_alone(texts):
 
 def test_scratch_follows_from_its_seed(texts):
     def nats(seed):
-        contender = scratch(
-            ModelConfig(embedding=4, hidden=8), ByteTokenizer(), texts[:1], seed=seed, grid=GRID
-        )
+        contender = tuned(from_scratch(MODEL, ByteTokenizer(), seed=seed), texts[:1])
         return [row.nats for row in evaluate(contender, texts[1:], PROTOCOL)]
 
     assert nats(2) == nats(2)
@@ -91,7 +96,7 @@ def test_scratch_follows_from_its_seed(texts):
 
 def test_tuning_of_scratch_can_be_stopped(texts):
     with pytest.raises(Stopped):
-        scratch(ModelConfig(embedding=4, hidden=8), ByteTokenizer(), texts, should_stop=lambda: True)
+        tuned_scratch(from_scratch(MODEL, ByteTokenizer()), texts, should_stop=lambda: True)
 
 
 def test_smoothing_leaves_no_byte_without_probability():

@@ -6,7 +6,7 @@ import pytest
 from homes import SPLIT, tiny_config
 
 from metalm.config import Joint
-from metalm.errors import NotFoundError, RunStateError, SplitError
+from metalm.errors import ConfigError, NotFoundError, RunStateError, SplitError
 from metalm.evaluate.statistics import by_task
 from metalm.learn.score import score
 from metalm.model.engines import engine_for
@@ -86,7 +86,7 @@ def test_tasks_that_a_run_has_seen_are_marked(home, run):
 
 
 def test_baselines_meet_the_same_bytes(home, run):
-    rows = list(home.evaluate([run.id], support=(512,), steps=1, baselines=True))
+    rows = list(home.evaluate([run.id], support=(512,), steps=1, methods=["adapt", "baselines"]))
     by_method = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row)
@@ -95,29 +95,46 @@ def test_baselines_meet_the_same_bytes(home, run):
     assert by_method["uniform"][0].nats == pytest.approx(by_method["uniform"][0].bytes * 5.545177444479562)
     assert {row.run_id for method in ("uniform", "unigram") for row in by_method[method]} == {None}
     assert {row.run_id for method in ("adapt", "scratch") for row in by_method[method]} == {run.id}
-    again = list(home.evaluate([run.id], support=(512,), steps=1, baselines=True))
+    again = list(home.evaluate([run.id], support=(512,), steps=1, methods=["adapt", "baselines"]))
     assert len(home.evaluations()) == len(again) == len(rows)
 
 
 def test_the_online_track_stands_apart(home, run):
-    rows = list(home.evaluate([run.id], support=(512,), steps=1, online=True))
+    rows = list(home.evaluate([run.id], support=(512,), steps=1, methods=["adapt", "online"]))
     tracks = {row.method: row.track for row in rows}
     online = ["dynamic evaluation", "PPMd", "PPMd primed", "xz"]
     assert tracks == {"adapt": "static", **dict.fromkeys(online, "online")}
     assert {row.run_id for row in rows if row.method.startswith(("PPMd", "xz"))} == {None}
     assert len({row.bytes for row in rows}) == 1
     assert all(row.nats > 0 for row in rows)
-    again = list(home.evaluate([run.id], support=(512,), steps=1, online=True))
+    again = list(home.evaluate([run.id], support=(512,), steps=1, methods=["adapt", "online"]))
     assert len(home.evaluations()) == len(again) == len(rows)
     with pytest.raises(SplitError, match="of one track"):
         by_task(home.evaluations().assign(series="all"))
+
+
+def test_ways_are_tuned_once_and_kept(home, run, monkeypatch):
+    rows = list(home.evaluate([run.id], support=(512,), methods=["ways"]))
+    assert {row.method for row in rows} == {"head only", "proximal", "Adam"}
+    assert {row.run_id for row in rows} == {run.id}
+    found = home.store.tunings.of_run(run.id)
+    assert set(found) == {"head only", "proximal", "Adam"}
+    assert found["head only"]["inner"]["adapts"] == "head"
+    monkeypatch.setattr("metalm.evaluate.ways.tuned_way", None)  # nobody tunes again
+    again = list(home.evaluate([run.id], support=(512,), methods=["ways"]))
+    assert [row.key for row in again] == [row.key for row in rows]
+
+
+def test_a_method_that_does_not_exist_is_named(home, run):
+    with pytest.raises(ConfigError, match="a method must be one of adapt.*got 'magic'"):
+        list(home.evaluate([run.id], methods=["magic"]))
 
 
 def test_the_joint_baseline_is_the_joint_run_that_it_started_from(home, new_run):
     config = replace(tiny_config(budget__amount="1"), algorithm=Joint(batch=1, window=16))
     joint = home.train(home.create_run(config, SPLIT, name="joint").id)
     child = home.train(new_run(1, init="joint").id)
-    rows = list(home.evaluate([child.id], support=(256,), steps=1, baselines=True))
+    rows = list(home.evaluate([child.id], support=(256,), steps=1, methods=["adapt", "baselines"]))
     owners = {row.method: row.run_id for row in rows}
     assert owners["joint zero-shot"] == owners["joint fine-tuning"] == joint.id
     assert owners["adapt"] == child.id
@@ -171,11 +188,11 @@ def test_scores_of_a_run_under_way_belong_to_the_step_of_the_weights_that_made_t
     assert {row.checkpoint_step for row in home.evaluate([run.id], support=(0,))} == {before}
 
 
-@pytest.mark.parametrize("baselines", [False, True])
-def test_the_share_of_an_evaluation_that_is_done_rises_to_one(home, run, baselines):
+@pytest.mark.parametrize("methods", [["adapt"], ["adapt", "baselines"]])
+def test_the_share_of_an_evaluation_that_is_done_rises_to_one(home, run, methods):
     for _ in range(2):  # the second time every row is there already
         shares = []
-        options = {"support": (0, 512), "steps": 1, "baselines": baselines, "on_progress": shares.append}
+        options = {"support": (0, 512), "steps": 1, "methods": methods, "on_progress": shares.append}
         rows = list(home.evaluate([run.id, run.name], **options))
 
         assert len(shares) == len(rows)

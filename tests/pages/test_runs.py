@@ -143,7 +143,7 @@ def test_results_are_shown_once_there_are_any(finished, home, page):
 
 def test_baselines_of_others_are_no_results_of_a_run(finished, home, page, told):
     other = home.train(home.create_run(run_config(finished.config), "small", name="other").id)
-    list(home.evaluate([other.id], support=(0,), baselines=True))
+    list(home.evaluate([other.id], support=(0,), methods=["adapt", "baselines"]))
     app = page("runs", runs="good", look="Results")
     assert not app.exception
     assert "Not evaluated yet" in told(app)

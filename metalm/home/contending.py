@@ -1,0 +1,188 @@
+"""Which methods a run is judged beside, made ready: its own adaptation, other ways, controls, baselines.
+
+What is tuned for one is tuned on meta-validation once and kept with the run: see `metalm.store.tunings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from metalm.config import GROUPS, run_config
+from metalm.home.loading import Loaded, Loading
+from metalm.learn.stopping import ShouldStop
+from metalm.store.runs import Run
+from metalm.text.splits import Split
+from metalm.text.tasks import TaskText
+
+if TYPE_CHECKING:
+    from metalm.evaluate.contenders import AdaptingGru, Contender, Method
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method on its way to be judged. owner: whose weights it uses; None for nobody's.
+
+    make: its contender, tuned first where it must be. Raises Stopped.
+    """
+
+    owner: Loaded | None
+    make: Callable[[], Contender]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run's methods are made for: its own adaptation steps, as tuned where that is None."""
+
+    loaded: Loaded
+    split: Split
+    steps: int | None
+    should_stop: ShouldStop
+
+
+class Contending(Loading):
+    """The part of a home that makes contenders."""
+
+    def entries(self, methods: Sequence[Method], asked: Asked) -> list[Entry]:
+        """The methods that there are for this run; each is made when it is its turn."""
+        makers: dict[str, Callable[[Method, Asked], Entry | None]] = {
+            "adapt": self._own,
+            **dict.fromkeys(GROUPS["ways"], self._way),
+            **dict.fromkeys(GROUPS["baselines"], self._baseline),
+            **dict.fromkeys(GROUPS["online"], self._online),
+        }
+        found = [makers[method](method, asked) for method in methods]
+        return [entry for entry in found if entry is not None]
+
+    def _own(self, _method: Method, asked: Asked) -> Entry:
+        own = adapting(asked.loaded)
+        if asked.steps is not None:
+            own = replace(own, rule=own.rule.with_inner(steps=asked.steps))
+        return Entry(asked.loaded, lambda: own)
+
+    def _way(self, method: Method, asked: Asked) -> Entry | None:
+        from metalm.evaluate.ways import by_way, tuned_way, ways_of
+        from metalm.learn.tuning import Adaptation
+
+        own = adapting(asked.loaded)
+        if method not in ways_of(own.rule):
+            return None
+
+        def make() -> Contender:
+            def tune() -> dict[str, Any]:
+                return tuned_way(method, own, texts(), should_stop=asked.should_stop).to_json()
+
+            texts = partial(self._validation, asked)
+            return by_way(method, own, Adaptation.from_json(self._tuned(method, asked, tune)))
+
+        return Entry(asked.loaded, make)
+
+    def _baseline(self, method: Method, asked: Asked) -> Entry | None:
+        from metalm.evaluate import baselines as known
+
+        counting = {"uniform": known.UNIFORM, "unigram": known.UNIGRAM, "n-gram": known.NGRAM}
+        if method in counting:
+            return Entry(None, lambda: counting[method])
+        if method == "scratch":
+            return Entry(asked.loaded, partial(self._scratch, asked))
+        if method == "joint continued":
+            twin = self.twin_of(asked.loaded.run)
+            owner = twin and self._beside(twin, asked)
+        else:
+            owner = self._joint(asked)
+            is_itself = owner is not None and owner.run.id == asked.loaded.run.id
+            if method == "joint fine-tuning" and is_itself:  # fine-tuned it is the run itself
+                return None
+        if owner is None:
+            return None
+        as_asked = {
+            "joint zero-shot": known.joint_zero_shot,
+            "joint fine-tuning": known.joint_fine_tuning,
+            "joint continued": known.joint_continued,
+        }
+        return Entry(owner, lambda: as_asked[method](adapting(owner)))
+
+    def _scratch(self, asked: Asked) -> Contender:
+        from metalm.evaluate import baselines as known
+        from metalm.learn.tuning import Adaptation
+
+        loaded = asked.loaded
+        config, device = run_config(loaded.run.config), loaded.weights["embedding.weight"].device
+        own = known.from_scratch(config.model, loaded.tokenizer, seed=loaded.run.seed, device=device)
+
+        def tune() -> dict[str, Any]:
+            validation = self._validation(asked)
+            return known.tuned_scratch(own, validation, should_stop=asked.should_stop).to_json()
+
+        found = Adaptation.from_json(self._tuned("scratch", asked, tune))
+        return replace(own, rule=replace(own.rule, inner=found.inner))
+
+    def _online(self, method: Method, asked: Asked) -> Entry:
+        from metalm.evaluate import baselines as known
+
+        if method == "PPMd primed":
+
+            def primed() -> Contender:
+                texts = self.texts(asked.split.id, "meta-train")
+                return known.primed_ppmd([text.read(0, text.cut.train_end) for text in texts], asked.split.id)
+
+            return Entry(None, primed)
+        compressors = {"PPMd": known.PPMD, "xz": known.XZ}
+        if method in compressors:
+            return Entry(None, lambda: compressors[method])
+        return Entry(asked.loaded, partial(self._dynamic, asked))
+
+    def _dynamic(self, asked: Asked) -> Contender:
+        from metalm.evaluate.dynamic import Dynamic, DynamicGru, tuned_dynamic
+
+        loaded = asked.loaded
+        own = DynamicGru(
+            model=loaded.model, weights=loaded.weights, tokenizer=loaded.tokenizer, seed=loaded.run.seed
+        )
+
+        def tune() -> dict[str, Any]:
+            tuned = tuned_dynamic(own, self._validation(asked), should_stop=asked.should_stop)
+            return {"settings": asdict(tuned.settings)}
+
+        found = self._tuned("dynamic evaluation", asked, tune)
+        return replace(own, settings=Dynamic(**found["settings"]))
+
+    def _validation(self, asked: Asked) -> list[TaskText]:
+        return self.texts(asked.split.id, "meta-validation")
+
+    def _tuned(self, method: Method, asked: Asked, tune: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What tuning found for a run's weights before, or finds now."""
+        place = asked.loaded.run.id, asked.loaded.checkpoint_step, asked.split.id, method
+        found = self.store.tunings.get(*place)
+        if found is None:
+            found = tune()
+            self.store.tunings.add(*place, found)
+        return found
+
+    def _joint(self, asked: Asked) -> Loaded | None:
+        """The run itself or its nearest ancestor that is a joint run and is still here."""
+        run: Run | None = asked.loaded.run
+        while run is not None and run.algorithm != "joint":
+            run = self.parent_of(run)
+        if run is None or run.id == asked.loaded.run.id:
+            return asked.loaded if run else None
+        return self._beside(run, asked)
+
+    def _beside(self, run: Run, asked: Asked) -> Loaded:
+        """Another run, on the same device."""
+        return self.load(run.id, device=asked.loaded.weights["embedding.weight"].device.type)
+
+
+def adapting(loaded: Loaded) -> AdaptingGru:
+    """A run that adapts as it was tuned."""
+    from metalm.evaluate.contenders import AdaptingGru
+
+    return AdaptingGru(
+        model=loaded.model,
+        weights=loaded.weights,
+        tokenizer=loaded.tokenizer,
+        rule=loaded.rule,
+        seed=loaded.run.seed,
+    )
