@@ -10,7 +10,7 @@ mean over a window of w tokens. Given what came before it, a score g_i has mean 
 that the scores of a window are not correlated: E[(w m)^2] = w F_t, and F_t = w E[m^2]. Where a mean gradient
 mu is left, lambda (theta - theta_t) / n_t at the optimum, this is too large by (w - 1) mu^2.
 
-Ponti et al. 2019 (Towards Zero-shot Language Modeling) make such a posterior the prior of unseen languages.
+Ponti et al. 2019 (arXiv:2108.03334) make such a posterior the prior of languages that were never seen.
 Shapes: T tasks, N windows of a task, S tokens predicted in a window.
 """
 
