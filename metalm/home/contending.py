@@ -34,7 +34,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run's methods are made for: its own adaptation steps, as tuned where that is None."""
+    """What a run's methods are made for.
+
+    steps: of its own adaptation, at the rate that was the best for as many, where tuning tried them; None: as
+    tuned.
+    """
 
     loaded: Loaded
     split: Split
@@ -57,9 +61,7 @@ class Contending(Loading):
         return [entry for entry in found if entry is not None]
 
     def _own(self, _method: Method, asked: Asked) -> Entry:
-        own = adapting(asked.loaded)
-        if asked.steps is not None:
-            own = replace(own, rule=own.rule.with_inner(steps=asked.steps))
+        own = replace(adapting(asked.loaded), rule=asked.loaded.rule_for(asked.steps))
         return Entry(asked.loaded, lambda: own)
 
     def _way(self, method: Method, asked: Asked) -> Entry | None:

@@ -41,9 +41,10 @@ class Evaluating(Contending):
         """Every row of every run by these methods, as it is made.
 
         methods: names or groups of `metalm.config.methods`; those that there are for a run. A baseline is
-        judged beside each run. split: None is each run's own. steps: of a run's own adaptation; None is what
-        it tuned. Rows are kept; those that are there already are given, not made again. Each run whose
-        meta-test is asked for is an opening of it.
+        judged beside each run. split: None is each run's own. steps: of a run's own adaptation, at the rate
+        that was the best for as many, where tuning tried them; None is what it tuned. Rows are kept; those
+        that are there already are given, not made again. Each run whose meta-test is asked for is an opening
+        of it.
         on_progress hears the share done, 0 to 1, before each row: runs count alike, and of a run its
         methods. Ends early when `should_stop` says so. Raises NotFoundError when a text is not in this home,
         ConfigError for a method that does not exist.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from metalm.config import InnerLoop, run_config
@@ -36,6 +36,16 @@ class Loaded:
     def inner(self) -> InnerLoop:
         """The settings of its rule."""
         return self.rule.inner
+
+    def rule_for(self, steps: int | None) -> Rule:
+        """Its rule with so many steps, at the rate that was tuned for as many, if one was; None: as tuned."""
+        from metalm.learn.tuning import Adaptation
+
+        if steps is None:
+            return self.rule
+        if self.run.adaptation is None:
+            return self.rule.with_inner(steps=steps)
+        return replace(self.rule, inner=Adaptation.from_json(self.run.adaptation).inner_for(steps))
 
 
 class Loading(Twins):

@@ -66,6 +66,12 @@ class Adaptation:
     grid: tuple[GridPoint, ...] = ()
     edges: tuple[str, ...] = ()
 
+    def inner_for(self, steps: int) -> InnerLoop:
+        """The same with so many steps, at the best of the rates that were tried with as many, if any were."""
+        tried = [point for point in self.grid if point.steps == steps and steps > 0]
+        best = min(tried, key=lambda point: point.bits_per_byte, default=None)
+        return replace(self.inner, steps=steps, lr=self.inner.lr if best is None else best.lr)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data (an infinite value is null); `from_json` reads it back."""
         data = asdict(self)

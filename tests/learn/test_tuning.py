@@ -49,6 +49,16 @@ def test_the_best_at_an_edge_is_told(model, tokenizer, validation, inner):
     assert found.edges == ("lr", "steps")
 
 
+def test_another_number_of_steps_takes_the_rate_that_was_the_best_for_it(inner):
+    bits = {(0.0, 0): 8.0, (0.1, 5): 3.0, (0.5, 5): 2.5, (0.1, 15): 2.0, (0.5, 15): 2.2}
+    grid = tuple(GridPoint(lr=lr, steps=steps, bits_per_byte=b) for (lr, steps), b in bits.items())
+    found = Adaptation(inner=replace(inner, lr=0.1, steps=15), grid=grid)
+    assert found.inner_for(5) == replace(inner, lr=0.5, steps=5)
+    assert found.inner_for(15) == found.inner
+    assert found.inner_for(7) == replace(inner, lr=0.1, steps=7)  # nobody tried it
+    assert found.inner_for(0) == replace(inner, lr=0.1, steps=0)
+
+
 def test_no_adaptation_is_chosen_where_it_only_harms(model, tokenizer, validation, inner):
     # Everything that an unclipped step of this size does to the scale of the logits is harm.
     grid = replace(GRID, lrs=(50.0, 100.0))
