@@ -34,7 +34,7 @@ from metalm.model.engine import Engine, Windows
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
-from metalm.model.task_weights import TaskWeights, of_task, per_task, shared, side_by_side
+from metalm.model.task_weights import TaskWeights, of_task, per_task, shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,27 +121,33 @@ def experts_of(
         raise SplitError("experts must have a meta-train task, got none")
     for task in tasks:
         _check_length(task, settings)
-    engine, found = engine_for(model), []
-    parts = list(blocks(tasks, engine.tasks_at_once))
+    engine = engine_for(model)
+    # Made whole at once and filled in, so that nothing is held twice.
+    modes, deviations = _room(weights, len(tasks)), _room(weights, len(tasks), torch.float16)
+    parts = list(blocks(range(len(tasks)), engine.tasks_at_once))
     for number, part in enumerate(parts):
 
         def tell(share: float, number: int = number) -> None:
             if on_progress is not None:
                 on_progress((number + share) / len(parts))
 
-        windows = [_drawn(task, settings, seed) for task in part]
-        modes = _modes(engine, weights, part, windows, settings, tell, should_stop)
-        for task, mode, windows_NT in zip(part, modes, windows, strict=True):
-            judged_NT = windows_NT[: settings.fisher_windows]
+        met = [tasks[n] for n in part]
+        windows = [_drawn(task, settings, seed) for task in met]
+        fast = _descended(engine, weights, met, windows, settings, tell, should_stop)
+        for row, n in enumerate(part):
+            mode, judged_NT = of_task(fast, row), windows[row][: settings.fisher_windows]
+            _check_finite(tasks[n], mode, settings)
             fisher = empirical_fisher(engine, mode, judged_NT, should_stop=should_stop)
-            found.append((mode, _deviations(fisher, len(task.ids), settings.precision)))
+            for name, weight in mode.items():
+                variance = (len(tasks[n].ids) * fisher[name] + settings.precision).reciprocal_()
+                modes[name][n], deviations[name][n] = weight, variance.sqrt_()
         tell(1.0)
     return Experts(
         tuple(task.task_id for task in tasks),
         tuple(task.name for task in tasks),
         tuple(len(task.ids) for task in tasks),
-        side_by_side([mode for mode, _ in found]),
-        side_by_side([deviations for _, deviations in found]),
+        modes,
+        deviations,
         settings,
         seed,
     )
@@ -175,7 +181,7 @@ class _Prior(Rule):
         return self.pulls[name]
 
 
-def _modes(
+def _descended(
     engine: Engine,
     weights: Weights,
     tasks: Sequence[TaskTokens],
@@ -183,15 +189,15 @@ def _modes(
     settings: Posterior,
     tell: Callable[[float], None],
     should_stop: ShouldStop,
-) -> list[Weights]:
-    """theta_t of each task, copied. Raises DivergedError, Stopped."""
+) -> TaskWeights:
+    """theta_t of the tasks. Raises Stopped."""
     slow = shared(weights, len(tasks))
     of_all = torch.tensor([settings.precision / len(task.ids) for task in tasks])
     pulls = {name: per_task(of_all.to(weight), weight) for name, weight in slow.items()}
     inner = InnerLoop(
         steps=settings.steps, lr=settings.lr, batch=settings.batch, window=settings.window, proximal=1.0
     )
-    fast = adapt(
+    return adapt(
         engine,
         slow,
         [SupportSet(windows_NT) for windows_NT in windows],
@@ -199,19 +205,20 @@ def _modes(
         on_step=lambda adapted: tell(adapted.step / (settings.steps + 1)),
         should_stop=should_stop,
     )
-    modes = [{name: weight.clone() for name, weight in of_task(fast, n).items()} for n in range(len(tasks))]
-    for task, mode in zip(tasks, modes, strict=True):
-        if not all(weight.isfinite().all() for weight in mode.values()):
-            raise DivergedError(
-                f"the expert of task {task.name!r} must have finite weights after {settings.steps} steps; "
-                f"choose a posterior.lr below {settings.lr:g}"
-            )
-    return modes
 
 
-def _deviations(fisher: Weights, tokens: int, precision: float) -> Weights:
-    """(n F + lambda)^-1/2 in half precision."""
-    return {name: part.mul(tokens).add_(precision).rsqrt_().half() for name, part in fisher.items()}
+def _room(weights: Weights, num_tasks: int, dtype: torch.dtype | None = None) -> TaskWeights:
+    return {
+        name: weight.new_empty((num_tasks, *weight.shape), dtype=dtype) for name, weight in weights.items()
+    }
+
+
+def _check_finite(task: TaskTokens, mode: Weights, settings: Posterior) -> None:
+    if not all(weight.isfinite().all() for weight in mode.values()):
+        raise DivergedError(
+            f"the expert of task {task.name!r} must have finite weights after {settings.steps} steps; "
+            f"choose a posterior.lr below {settings.lr:g}"
+        )
 
 
 def _drawn(task: TaskTokens, settings: Posterior, seed: int) -> Tensor:
