@@ -20,6 +20,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "joint continued",
         "scratch",
     ),
+    "formula": ("pool", "posterior pool", "bayes"),
     "online": ("dynamic evaluation", "PPMd", "PPMd primed", "xz"),
 }
 OWN: tuple[str, ...] = ("adapt",)

@@ -12,6 +12,11 @@ from metalm.store.runs import Run
 _GROUPS = {
     "ways": ("Other ways to adapt", "the head only, a pull to the slow weights, Adam, one rate; each tuned"),
     "baselines": ("Baselines", "uniform, unigram, n-gram, from scratch, joint runs, the equal-compute twin"),
+    "formula": (
+        "The article's formula",
+        "experts of the meta-train tasks, mixed: pool, posterior pool, bayes; the experts are made first, "
+        "and take minutes",
+    ),
     "online": (
         "Online track",
         "the run goes on learning while it codes the query (dynamic evaluation), as the compressors PPMd "

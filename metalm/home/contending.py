@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metalm.config import GROUPS, run_config
-from metalm.home.loading import Loaded, Loading
+from metalm.home.expertise import Expertise
+from metalm.home.loading import Loaded
 from metalm.learn.stopping import ShouldStop
 from metalm.store.runs import Run
 from metalm.text.splits import Split
@@ -46,7 +47,7 @@ class Asked:
     should_stop: ShouldStop
 
 
-class Contending(Loading):
+class Contending(Expertise):
     """The part of a home that makes contenders."""
 
     def entries(self, methods: Sequence[Method], asked: Asked) -> list[Entry]:
@@ -55,6 +56,7 @@ class Contending(Loading):
             "adapt": self._own,
             **dict.fromkeys(GROUPS["ways"], self._way),
             **dict.fromkeys(GROUPS["baselines"], self._baseline),
+            **dict.fromkeys(GROUPS["formula"], self._formula),
             **dict.fromkeys(GROUPS["online"], self._online),
         }
         found = [makers[method](method, asked) for method in methods]
@@ -120,6 +122,31 @@ class Contending(Loading):
 
         found = Adaptation.from_json(self._tuned("scratch", asked, tune))
         return replace(own, rule=replace(own.rule, inner=found.inner))
+
+    def _formula(self, method: Method, asked: Asked) -> Entry:
+        return Entry(asked.loaded, partial(self._mixture, method, asked))
+
+    def _mixture(self, method: Method, asked: Asked) -> Contender:
+        from metalm.evaluate.experts import ExpertMixture, Mixing, tuned_posterior_pool
+
+        loaded = asked.loaded
+        own = ExpertMixture(
+            method=method,
+            model=loaded.model,
+            experts=self.experts(loaded, asked.split, should_stop=asked.should_stop),
+            tokenizer=loaded.tokenizer,
+            split_id=asked.split.id,
+            seed=loaded.run.seed,
+        )
+        if method != "posterior pool":
+            return own
+
+        def tune() -> dict[str, Any]:
+            validation = self._validation(asked)
+            return asdict(tuned_posterior_pool(own, validation, should_stop=asked.should_stop))
+
+        found = self._tuned(method, asked, tune)
+        return replace(own, settings=Mixing(**found["settings"]))
 
     def _online(self, method: Method, asked: Asked) -> Entry:
         from metalm.evaluate import baselines as known

@@ -1,8 +1,8 @@
 """A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
-`splits`, `runs`, `kept`, `training`, `twins`, `loading`, `contending`, `evaluating`, `live`, `bundles`;
-`estimating` stands on `training` alone. Here is how a home is opened, swept and closed.
+`splits`, `runs`, `kept`, `training`, `twins`, `loading`, `expertise`, `contending`, `evaluating`, `live`,
+`bundles`; `estimating` stands on `training` alone. Here is how a home is opened, swept and closed.
 """
 
 from __future__ import annotations

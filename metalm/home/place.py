@@ -9,7 +9,7 @@ from pathlib import Path
 from metalm.errors import NotFoundError
 from metalm.store.store import Store
 
-RUN_FILES = {"run.json", "weights.safetensors", "adaptation.safetensors", "checkpoint", "log.txt"}
+RUN_FILES = {"run.json", "weights.safetensors", "adaptation.safetensors", "experts", "checkpoint", "log.txt"}
 STUDY_FILES = {"report.json", "report.md", "report.html", "figures"}
 RUN_FOLDER = re.compile(r"[0-9a-f]{12}")  # and a study's
 
@@ -55,6 +55,10 @@ class Place:
     def checkpoint_dir(self, run_id: str) -> Path:
         """What a run goes on from."""
         return self.run_dir(run_id) / "checkpoint"
+
+    def experts_dir(self, run_id: str) -> Path:
+        """The experts that were made around a run's weights: see `metalm.home.expertise`."""
+        return self.run_dir(run_id) / "experts"
 
     def log_path(self, run_id: str) -> Path:
         """What the run's training said."""

@@ -43,7 +43,7 @@ class MetaBatches:
         if not texts:
             raise SplitError("a run must have a meta-train task, got none")
         self._config = config
-        self._tasks = [_opened(text, tokenizer, tokens_dir, device, should_stop) for text in texts]
+        self._tasks = [opened(text, tokenizer, tokens_dir, device, should_stop) for text in texts]
         for task in self._tasks:
             check_length(task, config.algorithm)
         self._shares = probabilities([task.size for task in self._tasks], config.drawing)
@@ -64,12 +64,13 @@ class MetaBatches:
         return [recipe.draw(task, self._config.algorithm, rng) for task in tasks]
 
 
-def _opened(
+def opened(
     text: TaskText,
     tokenizer: Tokenizer,
     folder: Path,
     device: torch.device | str,
     should_stop: ShouldStop,
 ) -> TaskTokens:
+    """The tokens of a task's training part, from their file, which is written when it is not there."""
     ids = open_tokens(text, tokenizer, folder, on_wait=partial(stop_if, should_stop))
     return TaskTokens(text.task.id, text.task.name, text.size, ids, device)

@@ -125,6 +125,21 @@ def test_ways_are_tuned_once_and_kept(home, run, monkeypatch):
     assert [row.key for row in again] == [row.key for row in rows]
 
 
+def test_the_articles_formula_makes_its_experts_once(home, run):
+    rows = list(home.evaluate([run.id], support=(256,), methods=["formula"]))
+    assert {row.method: row.track for row in rows} == {
+        "pool": "static",
+        "posterior pool": "static",
+        "bayes": "online",
+    }
+    [file] = home.experts_dir(run.id).iterdir()
+    before = file.stat().st_mtime_ns
+    again = list(home.evaluate([run.id], support=(512,), methods=["formula"]))
+    assert {row.method for row in again} == {"pool", "posterior pool", "bayes"}
+    assert file.stat().st_mtime_ns == before
+    assert set(home.store.tunings.of_run(run.id)) == {"posterior pool"}
+
+
 def test_a_method_that_does_not_exist_is_named(home, run):
     with pytest.raises(ConfigError, match="a method must be one of adapt.*got 'magic'"):
         list(home.evaluate([run.id], methods=["magic"]))
