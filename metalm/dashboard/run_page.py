@@ -18,6 +18,7 @@ from metalm.dashboard import (
     wording,
 )
 from metalm.dashboard.charts.curves import CurveView
+from metalm.dashboard.table_height import table_height
 from metalm.dashboard.train_settings import every_setting, typed_value
 from metalm.errors import NotFoundError
 from metalm.operations.training import command_line
@@ -75,7 +76,7 @@ def _settings(run: Run) -> None:
         for key, value, f, _ in every_setting(config)
     ]
     table = pd.DataFrame(rows).sort_values("changed", ascending=False, kind="stable")
-    st.dataframe(table, hide_index=True, height=38 + 35 * min(len(table), 16), alt="Settings of the run")
+    st.dataframe(table, hide_index=True, height=table_height(len(table), 16), alt="Settings of the run")
     facts = {
         "split": _split_name(run),
         "device": run.device,

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import empty, state, wording
+from metalm.dashboard.table_height import table_height
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.store.runs import Run
 from metalm.text.splits import Split
 
 _STATUSES = list(wording.STATUS_COLOURS)
-_MAX_ROWS_SHOWN = 12
 
 
 def show() -> list[Run] | None:
@@ -56,7 +56,7 @@ def _rows(run_ids: list[str], splits: dict[str, Split], is_live: bool) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [names.index(name) for name in before]}},
-        height=40 + 35 * min(len(runs), _MAX_ROWS_SHOWN),
+        height=table_height(len(runs)),
         column_config=_COLUMNS,
         placeholder=wording.NOTHING,
         alt="Runs",

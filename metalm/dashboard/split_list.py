@@ -8,6 +8,7 @@ import streamlit as st
 from metalm.dashboard import contents, empty, split_audit, state, wording
 from metalm.dashboard.charts.texts import task_sizes
 from metalm.dashboard.components.chart import chart
+from metalm.dashboard.table_height import table_height
 from metalm.text.splits import ROLES, Split
 
 _MARKS = {True: "near", False: "far", None: ""}
@@ -30,6 +31,7 @@ def show(splits: list[Split]) -> None:
         pd.DataFrame([_row(split) for split in splits]),
         key=f"splits.{hash(tuple(names))}",
         hide_index=True,
+        height=table_height(len(splits)),
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [names.index(chosen) if chosen in names else 0]}},
@@ -105,7 +107,7 @@ def _tasks(split: Split) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        height=min(38 + 35 * len(rows), 500),
+        height=table_height(len(rows), 16),
         column_config={"bytes": st.column_config.NumberColumn(format="localized")},
         alt=f"Tasks of {split.name}",
     )
