@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from metalm.dashboard import palette
@@ -68,6 +69,26 @@ def test_every_panel_is_a_plot_and_a_run_stands_once_in_the_legend(num, rows):
     assert len({axis.domain for axis in figure.select_yaxes()}) == rows
     assert names(figure) == ["first", "second &lt;b&gt;&amp;&lt;/b&gt;"]
     assert len(figure.data) == 2 * num
+
+
+@pytest.mark.parametrize("num", [2, 5, 9])
+def test_several_columns_bring_a_layout_of_one_column_for_narrow_pages(num):
+    panels = [f"rnn.weight_{i}" for i in range(num)]
+    figure = diagnostics.measure_curves(points(panels=panels), ONE, CurveView(log_y=True), "drift")
+    narrow = go.Figure(figure.data, layout=json.loads(figure.to_json())["layout"]["meta"]["narrow"])
+    x_axes, y_axes = list(narrow.select_xaxes()), list(narrow.select_yaxes())
+    assert {axis.domain for axis in x_axes} == {(0.0, 1.0)}
+    tops = [axis.domain[1] for axis in y_axes]
+    assert tops == sorted(tops, reverse=True)
+    assert len(set(tops)) == num
+    # Every line keeps its axes: the same panel, with its title and kind of axis, in both layouts.
+    assert [note.text for note in narrow.layout.annotations] == panels
+    assert {axis.type for axis in y_axes} == {"log"}
+    assert [axis.title.text or "" for axis in x_axes] == [""] * (num - 1) + ["outer steps"]
+
+
+def test_a_single_plot_is_as_wide_as_it_is():
+    assert diagnostics.measure_curves(points(), ONE, CurveView(), "cosine").layout.meta is None
 
 
 def test_smoothing_leaves_the_raw_line_behind():

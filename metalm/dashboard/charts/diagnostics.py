@@ -33,6 +33,23 @@ def measure_curves(
         return frame.empty("no points yet")
     panels = list(dict.fromkeys(points["panel"]))
     columns = min(len(panels), _MAX_COLUMNS if len(panels) > 4 else 2)
+    figure = _grid(points, panels, columns, view, title)
+    named: set[str] = set()
+    for place, panel in enumerate(panels):
+        row, column = place // columns + 1, place % columns + 1
+        for style, line in _lines(points[points["panel"] == panel], styles):
+            is_new = style.name not in named
+            _add_line(figure, line, style, view, legend=is_new, row=row, col=column)
+            named.add(style.name)
+    if columns > 1:
+        # The same plots one below the other: the chart component takes this layout where the page is narrow.
+        narrow = _grid(points, panels, 1, view, title).layout.to_plotly_json()
+        figure.update_layout(meta={"narrow": narrow})
+    return figure
+
+
+def _grid(points: pd.DataFrame, panels: list[str], columns: int, view: CurveView, title: str) -> go.Figure:
+    """Empty plots, one a panel, row by row in `columns`; the axes of a panel have the same names in any."""
     rows = math.ceil(len(panels) / columns)
     height = _ONE_PLOT if rows == 1 else rows * (_ROW + _GAP) + 60
     figure = make_subplots(
@@ -46,18 +63,12 @@ def measure_curves(
         horizontal_spacing=0.09 if columns > 1 else 0.0,
     )
     figure.update_annotations(font={"size": 12.5, "color": frame.MUTED})
-    named: set[str] = set()
     for place, panel in enumerate(panels):
-        row, column = place // columns + 1, place % columns + 1
-        own = points[points["panel"] == panel]
-        for style, line in _lines(own, styles):
-            is_new = style.name not in named
-            _add_line(figure, line, style, view, legend=is_new, row=row, col=column)
-            named.add(style.name)
-        values = own["value"].to_numpy(float)
-        figure.update_yaxes(row=row, col=column, **frame.log_or_linear(view.log_y, values))
+        where = {"row": place // columns + 1, "col": place % columns + 1}
+        values = points.loc[points["panel"] == panel, "value"].to_numpy(float)
+        figure.update_yaxes(**where, **frame.log_or_linear(view.log_y, values))
         is_lowest = place + columns >= len(panels)
-        figure.update_xaxes(title_text=PROGRESS[view.x] if is_lowest else "", row=row, col=column)
+        figure.update_xaxes(title_text=PROGRESS[view.x] if is_lowest else "", **where)
     return _dressed(figure, view, title, height)
 
 

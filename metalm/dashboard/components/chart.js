@@ -8,6 +8,8 @@ const CONFIG = {
   toImageButtonOptions: { format: "svg", filename: "metalm" },
 };
 
+const NARROW = 600; // pixels: below it two plots side by side cannot be read
+
 function loadPlotly(url) {
   if (window.Plotly) return Promise.resolve();
   // One script element for all charts of the page.
@@ -50,10 +52,13 @@ function swapped(value, twins) {
 
 function draw(root, data) {
   const dark = isDark(root);
-  const shown = `${dark}|${data.view}|${data.figure}`;
+  const narrow = root.clientWidth < NARROW;
+  const shown = `${dark}|${narrow}|${data.view}|${data.figure}`;
   if (root.shown === shown) return;
   root.shown = shown;
   let figure = JSON.parse(data.figure);
+  // A figure of several columns of plots brings the layout that puts them one below the other.
+  if (narrow && figure.layout.meta?.narrow) figure.layout = figure.layout.meta.narrow;
   if (dark) figure = swapped(figure, data.twins);
   const { layout } = figure;
   layout.font = { ...layout.font, family: getComputedStyle(root).fontFamily };
@@ -67,11 +72,17 @@ export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".metalm-chart");
   root.setAttribute("aria-label", data.label);
   root.latest = data;
+  const drawLatest = () => root.isConnected && window.Plotly && draw(root, root.latest);
+  root.width ??= new ResizeObserver(drawLatest);
+  root.width.observe(root);
   loadPlotly(data.plotly).then(
-    () => root.isConnected && draw(root, root.latest),
+    drawLatest,
     (error) => {
       root.textContent = `The chart cannot be drawn: ${error.message}.`;
     },
   );
-  return () => window.Plotly?.purge(root);
+  return () => {
+    root.width.disconnect();
+    window.Plotly?.purge(root);
+  };
 }
