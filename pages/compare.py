@@ -4,6 +4,7 @@ import streamlit as st
 
 from metalm.dashboard import (
     compare_curves,
+    compare_means,
     compare_results,
     compare_runs,
     compare_settings,
@@ -17,13 +18,13 @@ st.caption(
 )
 state.show_notices()
 runs = compare_runs.choose()
-view = state.switch("View", ["Curves", "Tasks", "Adaptation", "Diagnostics", "Settings"], "view")
+view = state.switch("View", ["Curves", "Tasks", "Means", "Diagnostics", "Settings"], "view")
 if view == "Curves":
     compare_curves.show(runs)
 elif view == "Tasks":
     compare_results.tasks(runs)
-elif view == "Adaptation":
-    compare_results.adaptation(runs)
+elif view == "Means":
+    compare_means.show(runs)
 elif view == "Diagnostics":
     diagnostics.show(runs)
 else:

@@ -27,6 +27,16 @@ class Place:
     role: str
     track: str = "static"
 
+    @property
+    def is_online(self) -> bool:
+        """Whether one score a task is all there is: what learns while it codes takes no steps before."""
+        return self.track == "online"
+
+    @property
+    def measured(self) -> str:
+        """What a score here is, in words."""
+        return "Bits per byte, learning while coding" if self.is_online else "Bits per byte after adaptation"
+
     def __str__(self) -> str:
         place = f"{self.split} · {self.role}"
         return place if self.track == "static" else f"{place} · {self.track} track"
@@ -94,13 +104,23 @@ def _series(rows: pd.DataFrame) -> pd.Series:
 
 
 def before_after(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
-    """One line a (series, task): `before` and `after` adaptation to `support_bytes`, and what it `saved`."""
+    """`statistics.before_after` of one support size."""
     here = tasks[tasks["support_bytes"] == support_bytes]
-    index = ["series", "task_id"]
-    before = here[here["adaptation_step"] == 0].set_index(index)["value"]
-    after = statistics.at_last_step(here).set_index(index)["value"]
-    table = pd.DataFrame({"before": before, "after": after}).reset_index()
-    return table.assign(saved=table["before"] - table["after"])
+    return statistics.before_after(here).drop(columns="support_bytes")
+
+
+def scores(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
+    """The `value` of each (series, task) at one support size, after the last step."""
+    return statistics.at_last_step(tasks[tasks["support_bytes"] == support_bytes])
+
+
+def wide(evidence: Evidence, support_bytes: int) -> pd.DataFrame:
+    """`scores` as tasks x names of the series: the hardest task first, series in the order of choice."""
+    order = [style.name for style in evidence.styles.values()]
+    lines = evidence.named(scores(evidence.tasks, support_bytes))
+    table = lines.pivot_table(index="task", columns="name", values="value")
+    table = table[[name for name in order if name in table]]
+    return table.loc[table.mean(axis=1).sort_values(ascending=False).index]
 
 
 def over_support(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +154,9 @@ def differences(evidence: Evidence, control: str) -> pd.DataFrame:
             "difference": one.mean,
             "low": one.low,
             "high": one.high,
+            "median": one.median,
             "relative": 100 * one.relative,
+            "effect_size": one.effect_size,
             "better": one.wins,
             "equal": one.ties,
             "worse": one.losses,

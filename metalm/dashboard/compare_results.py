@@ -1,4 +1,4 @@
-"""Evaluations of the chosen runs: task by task before and after adaptation, and paired differences."""
+"""Evaluations of the chosen runs: task by task, where adaptation hurts, and paired differences."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_evidence, run_evaluate, state, wording
-from metalm.dashboard.charts.adaptation import adaptation_curves, task_dumbbells
+from metalm.dashboard import compare_evidence, evidence_tables, run_evaluate, state, wording
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.matrices import task_heatmap
+from metalm.dashboard.charts.tasks import task_dots, task_dumbbells
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.components.chart import chart
+from metalm.dashboard.table_height import table_height
 from metalm.store.runs import Run
 
-_NUMBER = st.column_config.NumberColumn(format="%.3f")
-_CHANGE = st.column_config.NumberColumn(format="%+.3f")
+_EFFECT = (
+    "Cohen's d_z: the mean difference over the standard deviation of the tasks' differences. Below zero is "
+    "better. 0.2 either way is small, 0.5 medium, 0.8 large: it says how much the tasks agree, not how many "
+    "bits it is. Of a few tasks it is a rough guess."
+)
 
 
 def evidence(runs: Sequence[Run]) -> Evidence | None:
@@ -52,7 +56,7 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
     st.caption(
         f"{place.role} tasks of the split **{place.split}** `{place.split_id[:8]}`; bits per byte, "
         "less is better."
-        + (" Online track: the weights go on learning while they code." if place.track == "online" else "")
+        + (" Online track: what is scored goes on learning while it codes." if place.is_online else "")
     )
     absent = [run for run in runs if run.id in gathered.missing]
     if absent:
@@ -71,32 +75,43 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
 
 
 def tasks(runs: Sequence[Run]) -> None:
-    """Before and after adaptation, task by task; then the paired differences to a control."""
+    """Each task's scores, where adaptation hurts, and the paired differences to a control."""
     gathered = evidence(runs)
     if gathered is None:
         return
+    is_online = gathered.place.is_online
     left, middle, right = st.columns([1, 2, 3], vertical_alignment="bottom")
     with left:
-        size = _support_size(gathered.tasks)
+        size = support_size(gathered.tasks)
     with middle:
         control = _control(gathered)
     with right:
-        look = state.switch("Look", ["Before and after", "Heat map", "Difference", "Table"], "look")
-    table = gathered.named(compare_evidence.before_after(gathered.tasks, size))
-    if look == "Before and after":
-        chart(
-            task_dumbbells(table, gathered.styles), key="dumbbells", label="Tasks before and after adaptation"
-        )
-    elif look == "Heat map":
-        chart(task_heatmap(_wide(table, gathered)), key="heat", label="Bits per byte after adaptation")
+        first = "Task by task" if is_online else "Before and after"
+        look = state.switch("Look", [first, "Heat map", "Difference", "Table"], "look")
+    if look == "Heat map":
+        wide = compare_evidence.wide(gathered, size)
+        chart(task_heatmap(wide), key="heat", label=gathered.place.measured)
     elif look == "Difference":
-        wide = _wide(table, gathered)
+        wide = compare_evidence.wide(gathered, size)
+        if control not in wide:
+            st.info(f"{control} has no score with this support set.")
+            return
         change = wide.sub(wide[control], axis=0).drop(columns=control)
-        label = f"Bits per byte after adaptation, less those of {control}"
+        label = f"{gathered.place.measured}, less those of {control}"
         chart(task_heatmap(change, difference=True), key="difference", label=label)
         st.caption(f"{label}: teal needs fewer bits.")
+    elif look == "Table":
+        lines = compare_evidence.before_after(gathered.tasks, size)
+        evidence_tables.every_task(gathered.named(lines), online=is_online)
+    elif is_online:
+        dots = gathered.named(compare_evidence.scores(gathered.tasks, size))
+        chart(task_dots(dots, gathered.styles), key="dots", label=f"{gathered.place.measured}, task by task")
     else:
-        _table(table)
+        table = gathered.named(compare_evidence.before_after(gathered.tasks, size))
+        label = "Tasks before and after adaptation"
+        chart(task_dumbbells(table, gathered.styles), key="dumbbells", label=label)
+    if not is_online:
+        evidence_tables.hurt(gathered.tasks, gathered.named)
     _paired(gathered, control)
 
 
@@ -107,36 +122,12 @@ def _control(gathered: Evidence) -> str:
     return state.select("Compared with", names, "control")
 
 
-def _support_size(lines: pd.DataFrame) -> int:
+def support_size(lines: pd.DataFrame) -> int:
+    """One of the support sizes that were evaluated; the largest unless another is chosen."""
     sizes = {f"{size}": bytes_label(size) for size in sorted(lines["support_bytes"].unique(), reverse=True)}
     if len(sizes) == 1:
         return int(next(iter(sizes)))
     return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
-
-
-def _wide(table: pd.DataFrame, gathered: Evidence) -> pd.DataFrame:
-    """Tasks x series after adaptation, the hardest task first, series in the order of choice."""
-    order = [style.name for style in gathered.styles.values()]
-    wide = table.pivot_table(index="task", columns="name", values="after")
-    wide = wide[[name for name in order if name in wide]]
-    return wide.loc[wide.mean(axis=1).sort_values(ascending=False).index]
-
-
-def _table(table: pd.DataFrame) -> None:
-    marks = table["near"].astype("boolean")
-    shown = table.assign(distance=marks.map({True: "near", False: "far"}).fillna(""))
-    st.dataframe(
-        shown[["task", "distance", "name", "before", "after", "saved"]].sort_values(["task", "after"]),
-        hide_index=True,
-        column_config={
-            "name": "run",
-            "distance": st.column_config.TextColumn("near or far", help="of the meta-train tasks"),
-            "before": _NUMBER,
-            "after": _NUMBER,
-            "saved": _CHANGE,
-        },
-        alt="Bits per byte of each task and run before and after adaptation",
-    )
 
 
 def _paired(gathered: Evidence, control: str) -> None:
@@ -148,38 +139,23 @@ def _paired(gathered: Evidence, control: str) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        height=table_height(len(table), 20),
         column_config={
             "name": "run",
-            "support_bytes": st.column_config.NumberColumn("support bytes", format="localized"),
+            "support_bytes": evidence_tables.SUPPORT,
             "difference": st.column_config.NumberColumn(
                 format="%+.4f",
-                help=f"bits per byte after adaptation minus those of {control}; below zero is better",
+                help=f"{gathered.place.measured} minus those of {control}, a mean over tasks; "
+                "below zero is better",
             ),
             "low": st.column_config.NumberColumn("95 % from", format="%+.4f"),
             "high": st.column_config.NumberColumn("to", format="%+.4f", help="bootstrap over tasks"),
-            "relative": st.column_config.NumberColumn("relative", format="%+.2f %%"),
+            "median": st.column_config.NumberColumn(format="%+.4f", help="of the tasks' differences"),
+            "relative": st.column_config.NumberColumn(
+                format="%+.2f %%", help=f"the mean difference as a share of the mean of {control}"
+            ),
+            "effect_size": st.column_config.NumberColumn("effect size", format="%+.2f", help=_EFFECT),
         },
+        placeholder=wording.NOTHING,
         alt=f"Paired differences to {control}",
     )
-
-
-def adaptation(runs: Sequence[Run]) -> None:
-    """Means over tasks, over adaptation steps and over support bytes."""
-    gathered = evidence(runs)
-    if gathered is None:
-        return
-    size = _support_size(gathered.tasks)
-    left, right = st.columns(2)
-    with right:
-        st.markdown("**Over support bytes, after the last step**")
-        by_size = compare_evidence.over_support(gathered.tasks)
-        chart(
-            adaptation_curves(by_size, gathered.styles, "support_bytes"),
-            key="sizes",
-            label="Over support bytes",
-        )
-    with left:
-        st.markdown(f"**Over adaptation steps, {bytes_label(size)} of support**")
-        by_step = compare_evidence.over_steps(gathered.tasks, size)
-        chart(adaptation_curves(by_step, gathered.styles, "adaptation_step"), key="steps", label="Over steps")
-    st.caption("Means over the tasks that all have; the band is the 95 % bootstrap interval over tasks.")

@@ -1,13 +1,17 @@
-"""The evaluations of one run: means over tasks with their intervals, and every task."""
+"""The evaluations of one run, a track at a time: means with their intervals, medians, and every task."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import palette, state, wording
+from metalm.dashboard import evidence_tables, palette, state, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
+from metalm.dashboard.compare_evidence import OWN_METHODS
 from metalm.dashboard.components.chart import chart
+from metalm.dashboard.palette import RunStyle
 from metalm.evaluate import statistics
 from metalm.store.runs import Run
 
@@ -27,7 +31,7 @@ def show(run: Run) -> None:
 
 def _results(run: Run, is_live: bool) -> None:
     rows = state.home().evaluations([run.id])
-    rows = rows[(rows["run_id"] == run.id) & (rows["method"] == "adapt")]  # without those of baselines
+    rows = rows[(rows["run_id"] == run.id) & rows["method"].isin(OWN_METHODS)]  # without those of baselines
     if is_live:
         st.info("An evaluation of this run is in the queue or running; numbers come in as they are measured.")
     if rows.empty:
@@ -36,16 +40,15 @@ def _results(run: Run, is_live: bool) -> None:
         return
     rows, split, role = _one_place(rows)
     seen = rows[rows["seen"]]["task_id"].nunique()
-    tasks = statistics.by_task(rows.assign(series=run.id))
-    if tasks.empty:
-        st.info("The run has seen every task that was evaluated, so there is no mean.")
-        return
     st.caption(
         f"{role} tasks of {split}; bits per byte, less is better. The band is the 95 % interval over tasks."
         + (f" {wording.things(seen, 'task')} that the run has seen left out." if seen else "")
     )
-    _charts(run, tasks)
-    _table(tasks, split)
+    tracks = {track: rows[rows["track"] == track] for track in ("static", "online")}
+    if not tracks["static"].empty:
+        _static(run, tracks["static"], split)
+    if not tracks["online"].empty:
+        _online(run, tracks["online"], split)
 
 
 def _one_place(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
@@ -60,49 +63,67 @@ def _one_place(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     return rows[(rows["split_id"] == split_id) & (rows["role"] == role)], names.get(split_id, split_id), role
 
 
-def _charts(run: Run, tasks: pd.DataFrame) -> None:
-    styles = palette.run_styles({run.id: run.name})
+def _tasks(run: Run, rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Lines of `statistics.by_task`; None, and why, when the run has seen all that was evaluated."""
+    tasks = statistics.by_task(rows.assign(series=run.id))
+    if tasks.empty:
+        st.info("The run has seen every task that was evaluated, so there is no mean.")
+        return None
+    return tasks
+
+
+def _static(run: Run, rows: pd.DataFrame, split: str) -> None:
+    """Before and after adaptation, with the weights frozen from then on."""
+    tasks = _tasks(run, rows)
+    if tasks is None:
+        return
     left, right = st.columns(2)
     with left:
-        st.markdown("**Over support bytes, after the last step**")
-        by_size = statistics.summary(statistics.balanced(statistics.at_last_step(tasks)))
-        chart(
-            adaptation_curves(by_size, styles, "support_bytes"),
-            key="by size",
-            label="Bits per byte over support bytes",
-        )
+        means = _over_support(run, tasks, "Over support bytes, after the last step")
     with right:
         st.markdown("**Over adaptation steps, with the largest support set**")
         largest = tasks[tasks["support_bytes"] == tasks["support_bytes"].max()]
         by_step = statistics.summary(statistics.balanced(largest))
-        chart(
-            adaptation_curves(by_step, styles, "adaptation_step"),
-            key="by step",
-            label="Bits per byte over adaptation steps",
-        )
+        figure = adaptation_curves(by_step, _styles(run), "adaptation_step")
+        chart(figure, key="by step", label="Bits per byte over adaptation steps")
+    evidence_tables.means(means)
+    named = partial(_named, split=split)
+    evidence_tables.hurt(tasks, named)
+    st.markdown("**Every task**")
+    evidence_tables.every_task(named(statistics.before_after(tasks)), online=False)
 
 
-def _table(tasks: pd.DataFrame, split: str) -> None:
-    """Each task before and after adaptation, at each support size."""
-    known = {t.task.id: t for t in state.home().split(split).tasks}
-    marks = {True: "near", False: "far", None: ""}
-    before = tasks[tasks["adaptation_step"] == 0].set_index(["task_id", "support_bytes"])["value"]
-    after = statistics.at_last_step(tasks).set_index(["task_id", "support_bytes"])["value"]
-    table = pd.DataFrame({"before": before, "after": after}).reset_index()
-    table["saved"] = table["before"] - table["after"]
-    table.insert(0, "task", [known[id].task.name if id in known else id for id in table["task_id"]])
-    table.insert(1, "near or far", [marks[known[id].near] if id in known else "" for id in table["task_id"]])
-    number = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(
-        table.drop(columns="task_id"),
-        hide_index=True,
-        column_config={
-            "support_bytes": st.column_config.NumberColumn("support bytes", format="localized"),
-            "before": number,
-            "after": number,
-            "saved": st.column_config.NumberColumn(
-                format="%+.3f", help="bits per byte that adaptation saved"
-            ),
-        },
-        alt="Bits per byte of each task before and after adaptation",
+def _online(run: Run, rows: pd.DataFrame, split: str) -> None:
+    """What the run costs while it goes on learning: numbers of their own, on a chart of their own."""
+    st.subheader("Online track", anchor=False)
+    st.caption(
+        "Dynamic evaluation: the weights go on learning while they code the query set. Such numbers stand "
+        "beside those of compressors (on Compare), never beside those of the static track."
     )
+    tasks = _tasks(run, rows)
+    if tasks is None:
+        return
+    means = _over_support(run, tasks, "Over support bytes, learning while coding")
+    evidence_tables.means(means)
+    st.markdown("**Every task**")
+    evidence_tables.every_task(_named(statistics.before_after(tasks), split), online=True)
+
+
+def _over_support(run: Run, tasks: pd.DataFrame, title: str) -> pd.DataFrame:
+    """Draws the means by support size, and gives them."""
+    st.markdown(f"**{title}**")
+    means = statistics.summary(statistics.balanced(statistics.at_last_step(tasks)))
+    chart(adaptation_curves(means, _styles(run), "support_bytes"), key=title, label=f"Bits per byte: {title}")
+    return means
+
+
+def _styles(run: Run) -> dict[str, RunStyle]:
+    return palette.run_styles({run.id: run.name})
+
+
+def _named(lines: pd.DataFrame, split: str) -> pd.DataFrame:
+    """`lines` with each task's name and its mark, near or far."""
+    known = {t.task.id: t for t in state.home().split(split).tasks}
+    found = [known.get(task_id) for task_id in lines["task_id"]]
+    names = [t.task.name if t else task_id for t, task_id in zip(found, lines["task_id"], strict=True)]
+    return lines.assign(task=names, near=[t.near if t else None for t in found])

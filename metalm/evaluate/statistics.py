@@ -92,24 +92,25 @@ def at_last_step(tasks: pd.DataFrame) -> pd.DataFrame:
 def before_after(tasks: pd.DataFrame) -> pd.DataFrame:
     """One line a (series, task, support size): value `before` and `after` adaptation, and what it `saved`.
 
-    after: at the series' last step at that size. A value that is missing is nan.
+    before: at step 0, after: at the series' last step, both with that support set; nan where it is missing.
+    hurts: whether the value rose by more than a tie.
     """
     index = ["series", "task_id", "support_bytes"]
     before = tasks[tasks["adaptation_step"] == 0].set_index(index)["value"]
     after = at_last_step(tasks).set_index(index)["value"]
     table = pd.DataFrame({"before": before, "after": after}).reset_index()
-    return table.assign(saved=table["before"] - table["after"])
+    saved = table["before"] - table["after"]
+    return table.assign(saved=saved, hurts=saved < -_TIE)
 
 
 def hurt(tasks: pd.DataFrame) -> pd.DataFrame:
-    """Where adaptation hurts: the lines of `before_after` whose value rose, and by how much it `lost`.
+    """Where adaptation hurts, and by how much it `lost`; what lost most first.
 
-    Columns series, task_id, support_bytes, before, after, lost; what lost most first. A tie is not listed.
+    Columns series, task_id, support_bytes, before, after, lost.
     """
     table = before_after(tasks)
-    table = table.assign(lost=table["after"] - table["before"]).drop(columns="saved")
-    worse = table[table["lost"] > _TIE]
-    return worse.sort_values("lost", ascending=False, kind="stable").reset_index(drop=True)
+    worse = table[table["hurts"]].sort_values("saved", kind="stable", ignore_index=True)
+    return worse.assign(lost=-worse["saved"]).drop(columns=["saved", "hurts"])
 
 
 def balanced(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -174,7 +175,7 @@ def paired(
     """The differences between two series, one a support size that both have, each at its last step.
 
     A tie is a difference below 1e-6. A series against itself is zero, with no wins and no losses. The effect
-    size is nan for a single task, without a spread between tasks (one below a tie), or with an infinite value.
+    size is nan for a single task, without a spread between tasks (below a tie), or with an infinite value.
 
     Source of the effect size: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2.3.5.
     """

@@ -9,7 +9,7 @@ import pytest
 
 from metalm import units
 from metalm.dashboard import palette
-from metalm.dashboard.charts import adaptation, curves, frame, matrices, resources, texts
+from metalm.dashboard.charts import adaptation, curves, frame, matrices, resources, tasks, texts
 from metalm.dashboard.charts.curves import CurveView
 
 STYLES = palette.run_styles({"r1": "first", "r2": "second <b>&</b>"})
@@ -187,7 +187,7 @@ def test_what_does_not_adapt_is_a_level_line_over_all_steps():
 
 
 def test_dumbbells_are_sorted_by_what_adaptation_saved_and_marked_near_or_far():
-    tasks = pd.DataFrame(
+    lines = pd.DataFrame(
         {
             "series": "r1",
             "task": ["Greek", "Galician", "no score"],
@@ -196,10 +196,38 @@ def test_dumbbells_are_sorted_by_what_adaptation_saved_and_marked_near_or_far():
             "after": [3.0, 2.9, 2.0],
         }
     )
-    figure = adaptation.task_dumbbells(tasks, STYLES)
+    figure = tasks.task_dumbbells(lines, STYLES)
     assert list(figure.layout.yaxis.ticktext) == ["Galician · near", "Greek · <b>far</b>"]
     after = next(trace for trace in figure.data if trace.showlegend is not False)
     assert dict(zip(after.y, after.x, strict=True)) == {1.0: 3.0, 0.0: 2.9}
+
+
+def test_dots_are_one_a_task_and_series_with_the_hardest_task_on_top():
+    lines = pd.DataFrame(
+        {
+            "series": ["r1", "r1", "r2", "r2", "gone"],
+            "task": ["Greek", "Galician", "Greek", "Galician", "Greek"],
+            "near": pd.array([False, True, False, True, False], dtype="boolean"),
+            "value": [3.0, 2.0, 2.5, math.nan, 9.0],
+        }
+    )
+    figure = tasks.task_dots(lines, STYLES)
+    assert list(figure.layout.yaxis.ticktext) == ["Galician · near", "Greek · <b>far</b>"]
+    first, second = figure.data
+    assert dict(zip(first.customdata, first.x, strict=True)) == {"Greek": 3.0, "Galician": 2.0}
+    assert list(second.x) == [2.5]
+    assert [round(y) for y in (*first.y, *second.y)] == [1, 0, 1]  # the row of the task, told apart in it
+    assert first.y[0] > second.y[0]
+    assert titles(figure.select_xaxes()) == ["bits per byte, learning while coding"]
+    assert "before" not in text_of(figure)
+
+
+def test_hover_tells_the_median_beside_the_mean():
+    points = pd.DataFrame(
+        {"series": "r1", "support_bytes": [0], "mean": [4.0], "low": [3.0], "high": [5.0]}
+    ).assign(tasks=7, median=3.75)
+    figure = adaptation.adaptation_curves(points, STYLES, "support_bytes")
+    assert "mean of 7 tasks, median 3.750" in figure.data[-1].customdata[0]
 
 
 def test_saved_along_text_ends_at_the_sum_of_all_savings():
@@ -274,6 +302,8 @@ def test_names_that_look_like_markup_are_shown_as_they_are():
         curves.learning_curves(sums("r1", 0), STYLES),
         adaptation.adaptation_curves(pd.DataFrame({"series": []}), STYLES, "adaptation_step"),
         adaptation.saved_along_text(pd.DataFrame({"series": []}), STYLES),
+        tasks.task_dots(pd.DataFrame({"series": [], "value": []}), STYLES),
+        tasks.task_dumbbells(pd.DataFrame({"series": [], "before": [], "after": []}), STYLES),
         matrices.task_heatmap(pd.DataFrame()),
         matrices.leakage_heatmap(pd.DataFrame({"left": [], "right": []})),
         texts.zipf_plot(pd.DataFrame()),

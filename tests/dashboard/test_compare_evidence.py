@@ -1,6 +1,7 @@
 """Evidence of several runs: only what may be compared meets, and every sum is the tasks' own."""
 
 import math
+from statistics import fmean, median, stdev
 
 import pandas as pd
 import pytest
@@ -103,6 +104,7 @@ def test_tracks_never_meet():
     online = Place("s1", "languages", "meta-validation", "online")
     assert compare_evidence.places(table, ["r1"]) == [HERE, online]
     assert str(online) == "languages · meta-validation · online track"
+    assert [place.is_online for place in (HERE, online)] == [False, True]
     static, learning = (compare_evidence.gather(table, place, NAMES).tasks for place in (HERE, online))
     assert set(static["series"]) == {"r1", "uniform"}
     assert dict(zip(learning["series"], learning["value"], strict=True)) == pytest.approx(
@@ -133,6 +135,31 @@ def test_differences_are_paired_task_by_task():
     found = compare_evidence.differences(compare_evidence.gather(table, HERE, NAMES), "r1").iloc[0]
     assert (found["name"], found["tasks"], found["better"], found["worse"]) == ("second", 2, 1, 1)
     assert found["difference"] == pytest.approx(0.0)
+
+
+def test_differences_have_a_median_and_an_effect_size_beside_their_mean():
+    costs = {"a": 4.0, "b": 4.0, "c": 4.0}
+    table = pd.concat([rows("r1", costs), rows("r2", {"a": 2.0, "b": 0.0, "c": 3.0})])
+    found = compare_evidence.differences(compare_evidence.gather(table, HERE, NAMES), "r1").iloc[0]
+    changes = [(other - 4.0) / 2 for other in (2.0, 0.0, 3.0)]  # after the one step half of it is left
+    assert found["difference"] == pytest.approx(fmean(changes))
+    assert found["median"] == pytest.approx(median(changes))
+    assert found["effect_size"] == pytest.approx(fmean(changes) / stdev(changes))
+
+
+def test_scores_stand_side_by_side_with_the_hardest_task_first():
+    table = pd.concat(
+        [
+            rows(None, {"a": 8.0, "b": 8.0}, method="uniform"),
+            rows("r2", {"a": 2.0}),
+            rows("r1", {"a": 4.0, "b": 6.0}),
+        ]
+    )
+    found = compare_evidence.wide(compare_evidence.gather(table, HERE, NAMES), 2048)
+    assert list(found) == ["first", "second", "uniform"]
+    assert found["first"].to_dict() == pytest.approx({"B": 3.0, "A": 2.0})
+    assert list(found.index) == ["B", "A"]
+    assert math.isnan(found.loc["B", "second"])
 
 
 def test_only_settings_that_differ_are_listed():

@@ -65,7 +65,7 @@ def test_a_failed_run_that_never_took_a_step_is_not_offered(page):
     assert app.multiselect[0].options == ["good"]
 
 
-@pytest.mark.parametrize("view", ["Tasks", "Adaptation"])
+@pytest.mark.parametrize("view", ["Tasks", "Means"])
 @pytest.mark.usefixtures("finished")
 def test_without_an_evaluation_compare_offers_one(page, told, view):
     app = page("compare", runs=["good"], view=view)
@@ -91,10 +91,70 @@ def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, pa
     assert set(app.dataframe[-1].value["name"]) == {"good"}
 
 
-def test_adaptation_is_drawn_over_steps_and_over_support_bytes(evaluated, page):
-    app = page("compare", runs=evaluated, view="Adaptation")
+def test_means_are_drawn_over_steps_and_over_support_bytes_with_medians_and_every_task(evaluated, page):
+    app = page("compare", runs=evaluated, view="Means")
     assert not app.exception
     assert len(app.get("bidi_component")) == 2
+    means, every = (table.value for table in app.dataframe)
+    assert set(zip(means["name"], means["support_bytes"], strict=True)) == {
+        (name, size) for name in evaluated for size in (0, 512)
+    }
+    assert list(means["median"]) == pytest.approx(list(means["mean"]))  # of a single task
+    assert list(every.columns) == evaluated
+
+
+def test_an_effect_size_stands_beside_every_difference(evaluated, page):
+    paired = page("compare", runs=evaluated, view="Tasks").dataframe[-1].value
+    assert {"median", "effect_size"} <= set(paired.columns)
+    assert paired["effect_size"].isna().all()  # a single task has no spread
+
+
+def test_where_adaptation_hurts_a_flag_says_so_task_by_task(home, evaluated, page, told):
+    assert "Adaptation hurts nowhere" in told(page("compare", runs=evaluated, view="Tasks"))
+    home.store.flush()
+    home.store.metrics._database.execute(
+        "UPDATE evaluations SET nats = 2 * nats WHERE adaptation_step = 2 AND run_id = ?",
+        [home.run("good").id],
+    )
+    app = page("compare", runs=evaluated, view="Tasks", look="Table")
+    assert not app.exception
+    assert "**Adaptation hurts** in 1 of 2 scores" in told(app)
+    scores, hurt, _ = (table.value for table in app.dataframe)
+    assert list(hurt["name"]) == ["good"]
+    assert list(hurt["task"]) == ["clocks"]
+    assert list(hurt["lost"]) == pytest.approx(list(hurt["after"] - hurt["before"]))
+    assert dict(zip(scores["name"], scores["flag"], strict=True)) == {"good": "hurts", "other": ""}
+
+
+@pytest.fixture
+def learning_on(home, finished):
+    """`good`, evaluated on both tracks."""
+    rows = list(home.evaluate([finished.id], support=(0, 512), steps=2, methods=["adapt", "online"]))
+    assert {row.track for row in rows} == {"static", "online"}
+    return {"runs": finished.name, "place": "small · meta-validation · online track"}
+
+
+@pytest.mark.parametrize("look", ["Task by task", "Heat map", "Difference", "Table", "Before and after"])
+def test_the_online_track_has_one_score_a_task_and_no_word_of_steps(learning_on, page, told, look):
+    app = page("compare", view="Tasks", look=look, **learning_on)
+    assert not app.exception
+    looks = next(group for group in app.button_group if "Heat map" in group.options)
+    assert looks.options == ["Task by task", "Heat map", "Difference", "Table"]
+    assert "goes on learning while it codes" in told(app)
+    assert "daptation" not in told(app)
+    if look == "Table":
+        assert set(app.dataframe[0].value.columns) == {"task", "near", "name", "after"}
+        assert {"good", "PPMd", "xz"} <= set(app.dataframe[0].value["name"])
+    else:
+        assert len(app.get("bidi_component")) == 1
+
+
+def test_means_of_the_online_track_are_drawn_over_support_bytes_only(learning_on, page, told):
+    app = page("compare", view="Means", **learning_on)
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 1
+    assert "step" not in told(app)
+    assert {"mean", "median"} <= set(app.dataframe[0].value.columns)
 
 
 def test_runs_evaluated_on_different_splits_are_not_put_side_by_side(home, finished, texts, page, told):

@@ -2,7 +2,8 @@
 
 curves       learning curves by outer step, tokens, seconds or compute
 diagnostics  measures of a training by weight and adaptation step: norms, rates, drift, rank
-adaptation   what adaptation brings: over steps, over support bytes, task by task, along a text
+adaptation   what adaptation brings: over steps, over support bytes, along a text
+tasks        task by task: before and after adaptation, or the one score of the online track
 matrices     heat maps: runs x tasks, leakage between roles, learned rates
 texts        one corpus or split: Zipf plot, sizes of tasks
 resources    CPU, memory and GPU while a run trains

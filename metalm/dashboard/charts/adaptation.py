@@ -1,4 +1,4 @@
-"""What adaptation brings: over steps, over support bytes, task by task, and along one text.
+"""What adaptation brings: over steps, over support bytes, and along one text.
 
 Evaluated lines come from `metalm.evaluate.statistics`, so their column `series` names a run or a baseline.
 """
@@ -23,8 +23,6 @@ _X_TITLES: dict[Over, str] = {
     "support_bytes": "support set (bytes, not to scale)",
 }
 _BANDS = 4  # more of them hide each other
-_ROW = 26  # pixels a task
-_TASKS_PER_FIGURE = 200
 
 
 def adaptation_curves(
@@ -115,91 +113,14 @@ def _line(x: list, line: pd.DataFrame, style: RunStyle, over: Over, unit: str) -
 
 
 def _note(row, over: Over) -> str:
-    """What hover says below the value: interval, number of tasks, and where we are."""
-    low, high, tasks = (getattr(row, name, np.nan) for name in ("low", "high", "tasks"))
+    """What hover says below the value: where we are, number of tasks, median and interval."""
+    low, high, tasks, median = (getattr(row, name, np.nan) for name in ("low", "high", "tasks", "median"))
     interval = f"<br>95 % interval {low:.3f} to {high:.3f}" if low == low else ""
     mean_of = f"<br>mean of {tasks:.0f} tasks" if tasks == tasks else ""
+    mean_of += f", median {median:.3f}" if median == median else ""
     at = getattr(row, over)
     where = f"after {at:.0f} steps" if over == "adaptation_step" else f"{at:,.0f} bytes of support"
     return f"<br>{where}{mean_of}{interval}"
-
-
-def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:
-    """Each task's way from before adaptation (hollow) to after it (filled), most helped task first.
-
-    Columns: series, task (name), near (True, False or None: no mark), before, after (bits per byte).
-    """
-    tasks = tasks[tasks["series"].isin(styles)].dropna(subset=["before", "after"])
-    if tasks.empty:
-        return frame.empty("no task has a score both before and after adaptation")
-    gain = (tasks["before"] - tasks["after"]).groupby(tasks["task"]).mean().sort_values()
-    order = list(gain.index[-_TASKS_PER_FIGURE:])
-    series = [name for name in styles if (tasks["series"] == name).any()]
-    figure = go.Figure()
-    for i, name in enumerate(series):
-        own = tasks[(tasks["series"] == name) & tasks["task"].isin(order)]
-        # Several runs share a task's row, one below the other.
-        shift = 0.0 if len(series) == 1 else 0.7 * (0.5 - (i + 0.5) / len(series))
-        _add_dumbbells(figure, own, [order.index(task) + shift for task in own["task"]], styles[name])
-    frame.dress(figure, height=110 + max(_ROW, 18 * len(series)) * len(order))
-    figure.update_xaxes(title_text="bits per byte (○ before, ● after adaptation)", side="bottom")
-    marks = tasks.drop_duplicates("task").set_index("task")["near"]
-    return figure.update_yaxes(
-        tickvals=list(range(len(order))),
-        ticktext=[frame.shorten(task) + _distance(marks[task]) for task in order],
-        range=[-0.6, len(order) - 0.4],
-        ticks="",
-        showline=False,
-    )
-
-
-def _distance(near: bool | None) -> str:
-    if pd.isna(near):
-        return ""
-    return " · near" if near else " · <b>far</b>"
-
-
-def _add_dumbbells(figure: go.Figure, own: pd.DataFrame, y: list[float], style: RunStyle) -> None:
-    x, rows = [], []
-    for before, after, row in zip(own["before"], own["after"], y, strict=True):
-        x += [before, after, None]
-        rows += [row, row, None]
-    bar = {"color": style.colour, "width": 2.5}
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=rows,
-            mode="lines",
-            line=bar,
-            opacity=0.45,
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=style.name,
-        )
-    )
-    for column, hollow in (("before", True), ("after", False)):
-        told = own[["task", "before", "after"]].assign(saved=own["before"] - own["after"])
-        told["task"] = told["task"].map(frame.safe)
-        figure.add_trace(
-            go.Scatter(
-                x=own[column].to_numpy(float),
-                y=y,
-                customdata=told.to_numpy(),
-                mode="markers",
-                name=frame.safe(style.name),
-                legendgroup=style.name,
-                showlegend=not hollow,
-                marker={
-                    "symbol": style.symbol + ("-open" if hollow else ""),
-                    "size": 10,
-                    "color": style.colour,
-                    "line": {"width": 1.6, "color": style.colour},
-                },
-                hovertemplate="<b>%{customdata[0]}</b><br>before %{customdata[1]:.3f}, after "
-                "%{customdata[2]:.3f} bits per byte<br>saved %{customdata[3]:+.3f}"
-                "<extra>%{fullData.name}</extra>",
-            )
-        )
 
 
 def saved_along_text(points: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:

@@ -1,0 +1,106 @@
+"""Tables that stand beside charts of means: medians, every task, and where adaptation hurts.
+
+Shared by Compare and by the page of a run, so that a number is worded alike on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import wording
+from metalm.dashboard.table_height import table_height
+from metalm.evaluate import statistics
+
+NUMBER = st.column_config.NumberColumn(format="%.3f")
+CHANGE = st.column_config.NumberColumn(format="%+.3f")
+SUPPORT = st.column_config.NumberColumn("support bytes", format="localized")
+DISTANCE = st.column_config.TextColumn("near or far", help="of the meta-train tasks")
+_HURTS = "hurts"
+_MEANS = ("name", "support_bytes", "tasks", "mean", "low", "high", "median")
+
+
+def means(lines: pd.DataFrame) -> None:
+    """A line a (name, support size). Columns: those of `statistics.summary`, and name unless there is one."""
+    st.dataframe(
+        lines[[name for name in _MEANS if name in lines]].sort_values(["support_bytes", "mean"]),
+        hide_index=True,
+        height=table_height(len(lines), 16),
+        column_config={
+            "name": "run",
+            "support_bytes": SUPPORT,
+            "mean": NUMBER,
+            "low": st.column_config.NumberColumn("95 % from", format="%.3f"),
+            "high": st.column_config.NumberColumn("to", format="%.3f", help="bootstrap over tasks"),
+            "median": st.column_config.NumberColumn(format="%.3f", help="half of the tasks cost less"),
+        },
+        placeholder=wording.NOTHING,
+        alt="Means and medians over tasks of bits per byte, by support size",
+    )
+
+
+def every_task(lines: pd.DataFrame, *, online: bool) -> None:
+    """A line a (task, name, support size) with what adaptation saved; online, with its one score.
+
+    Columns: task, near (True, False or none), those of `statistics.before_after`; and name, support_bytes
+    where there are several.
+    """
+    marks = lines["near"].astype("boolean").map({True: "near", False: "far"})
+    lines = lines.assign(near=marks.fillna(""), flag=lines["hurts"].map({True: _HURTS, False: ""}))
+    keys = [name for name in ("task", "near", "name", "support_bytes") if name in lines]
+    scores = ["after"] if online else ["before", "after", "saved"]
+    scores += ["flag"] if lines["hurts"].any() else []
+    order = [name for name in ("task", "support_bytes", "after") if name in lines]
+    st.dataframe(
+        lines[[*keys, *scores]].sort_values(order, kind="stable"),
+        hide_index=True,
+        height=table_height(len(lines)),
+        column_config={
+            "near": DISTANCE,
+            "name": "run",
+            "support_bytes": SUPPORT,
+            "before": NUMBER,
+            "after": st.column_config.NumberColumn("bits per byte" if online else "after", format="%.3f"),
+            "saved": st.column_config.NumberColumn(format="%+.3f", help="bits per byte, by adaptation"),
+            "flag": st.column_config.TextColumn("adaptation", help=f"{_HURTS}: it costs more than before"),
+        },
+        placeholder=wording.NOTHING,
+        alt="Bits per byte of each task" + ("" if online else " before and after adaptation"),
+    )
+
+
+def hurt(tasks: pd.DataFrame, named: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """The flag "adaptation hurts", with where and by how much; or that it hurts nowhere.
+
+    tasks: lines of `statistics.by_task`; without an adaptation among them there is nothing to say. named:
+    adds the column task, and name where there are several series.
+    """
+    num = int((statistics.at_last_step(tasks)["adaptation_step"] > 0).sum())
+    if not num:
+        return
+    lines = named(statistics.hurt(tasks))
+    if lines.empty:
+        st.caption(f"Adaptation hurts nowhere: none of {wording.things(num, 'score')} got worse by it.")
+        return
+    worst = wording.number(lines["lost"].max())
+    st.warning(
+        f"**Adaptation hurts** in {wording.count(len(lines))} of {wording.things(num, 'score')}, by up to "
+        f"{worst} bits per byte: after it the query set costs more than before.",
+        icon=":material/warning:",
+    )
+    keys = [name for name in ("task", "name", "support_bytes") if name in lines]
+    st.dataframe(
+        lines[[*keys, "before", "after", "lost"]],
+        hide_index=True,
+        height=table_height(len(lines), 6),
+        column_config={
+            "name": "run",
+            "support_bytes": SUPPORT,
+            "before": NUMBER,
+            "after": NUMBER,
+            "lost": st.column_config.NumberColumn(format="%+.3f", help="bits per byte that adaptation cost"),
+        },
+        alt="Where adaptation hurts",
+    )
