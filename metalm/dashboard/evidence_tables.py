@@ -49,6 +49,8 @@ def every_task(lines: pd.DataFrame, *, online: bool) -> None:
     """
     marks = lines["near"].astype("boolean").map({True: "near", False: "far"})
     lines = lines.assign(near=marks.fillna(""), flag=lines["hurts"].map({True: _HURTS, False: ""}))
+    if marks.isna().all():  # only meta-test tasks are marked
+        lines = lines.drop(columns="near")
     keys = [name for name in ("task", "near", "name", "support_bytes") if name in lines]
     scores = ["after"] if online else ["before", "after", "saved"]
     scores += ["flag"] if lines["hurts"].any() else []

@@ -64,6 +64,9 @@ def live():
     heat = go.Heatmap(z=[[1, 2]], colorscale=palette.colour_scale(palette.SEQUENTIAL), xaxis="x2", yaxis="y2")
     figure = frame.dress(go.Figure([line, heat]), legend=False)
     figure.update_layout(xaxis2={"domain": [0.9, 1]}, yaxis2={"anchor": "x2"}, xaxis={"domain": [0, 0.8]})
+    narrow = go.Figure(figure).update_layout(xaxis={"domain": [0, 1]}, xaxis2={"domain": [0, 1]})
+    narrow.update_layout(yaxis={"domain": [0.6, 1]}, yaxis2={"domain": [0, 0.4]})
+    figure.update_layout(meta={"narrow": narrow.layout.to_plotly_json()})
     chart(figure, key="live", label="a line that grows")
 
 st.title("page")
@@ -165,6 +168,17 @@ def test_zoom_outlives_new_data_and_a_change_of_theme(page):
     scale = page.evaluate("document.querySelector('.metalm-chart').data[1].colorscale.map((stop) => stop[1])")
     assert scale == [dark for _, dark in palette.SEQUENTIAL]
     assert page.outside == []
+
+
+@pytest.mark.browser
+def test_plots_side_by_side_stand_one_below_the_other_while_the_page_is_narrow(page):
+    domain = "document.querySelector('.metalm-chart').layout.xaxis.domain[1]"
+    wide = page.viewport_size
+    assert page.evaluate(domain) == 0.8
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_function(f"{domain} === 1")
+    page.set_viewport_size(wide)
+    page.wait_for_function(f"{domain} === 0.8")
 
 
 @pytest.mark.browser

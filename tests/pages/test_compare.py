@@ -143,7 +143,7 @@ def test_the_online_track_has_one_score_a_task_and_no_word_of_steps(learning_on,
     assert "goes on learning while it codes" in told(app)
     assert "daptation" not in told(app)
     if look == "Table":
-        assert set(app.dataframe[0].value.columns) == {"task", "near", "name", "after"}
+        assert set(app.dataframe[0].value.columns) == {"task", "name", "after"}
         assert {"good", "PPMd", "xz"} <= set(app.dataframe[0].value["name"])
     else:
         assert len(app.get("bidi_component")) == 1

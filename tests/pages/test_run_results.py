@@ -47,3 +47,10 @@ def test_where_adaptation_hurts_the_run_page_says_so(finished, home, page, told)
     app = results(page)
     assert "**Adaptation hurts** in 1 of 1 score" in told(app)
     assert list(app.dataframe[-2].value["support_bytes"]) == [128]
+
+
+def test_tasks_of_a_role_that_has_marks_are_marked_near_or_far(finished, home, page):
+    list(home.evaluate([finished.id], support=(0,), role="meta-test"))
+    assert "near" in results(page).dataframe[-1].value
+    list(home.evaluate([finished.id], support=(0,)))
+    assert "near" not in results(page, place="small · meta-validation").dataframe[-1].value
