@@ -16,6 +16,7 @@ LAYERS = [
     {"metalm.cli", "metalm.api"},
     {"metalm.operations"},
     {"metalm.jobs"},
+    {"metalm.studies"},
     {"metalm.home"},
     {"metalm.store", "metalm.evaluate"},
     {"metalm.learn"},
@@ -38,6 +39,8 @@ LIBRARIES = {
         "metalm.operations",
     ),
     "typer": ("metalm.cli",),
+    "matplotlib": ("metalm.studies.figures",),
+    "optuna": ("metalm.studies.compute",),
     "starlette": ("app", "metalm.api", "metalm.dashboard.components.assets"),
 }
 

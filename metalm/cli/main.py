@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from metalm.cli import corpora, runs, splits, training
+from metalm.cli import corpora, runs, splits, studies, training
 from metalm.cli.output import note, print_stream
 from metalm.cli.perform import AsJson, Settings, perform
 from metalm.errors import MetalmError
@@ -30,6 +30,7 @@ cli = typer.Typer(
 cli.add_typer(corpora.commands, name="corpora")
 cli.add_typer(splits.commands, name="splits")
 cli.add_typer(runs.commands, name="runs")
+cli.add_typer(studies.commands, name="study")
 training.add_to(cli)
 
 

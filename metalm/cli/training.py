@@ -47,7 +47,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Trains a run and follows it. Ctrl-C stops it with a checkpoint; beside an app it goes on there."""
-    settings = dict(_pair(text) for text in set_ or [])
+    settings = pairs(set_)
     budget = one_budget(steps=steps, tokens=tokens, minutes=minutes)
     if budget is not None:
         settings |= {"budget.unit": budget[0], "budget.amount": str(budget[1])}
@@ -155,6 +155,11 @@ def sample(
         temperature=temperature,
         seed=seed,
     )
+
+
+def pairs(texts: list[str] | None) -> dict[str, str]:
+    """The settings of every `--set key=value`."""
+    return dict(_pair(text) for text in texts or [])
 
 
 def _pair(text: str) -> tuple[str, str]:

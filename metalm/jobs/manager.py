@@ -8,7 +8,7 @@ a job does is in `work`, the threads are in `workers`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metalm.errors import NotFoundError, RunStateError
@@ -130,6 +130,21 @@ class JobManager:
         """Queues the evaluation of runs; `options` are those of `Home.evaluate`, as JSON data."""
         return self._submit("evaluation", {"runs": list(run_ids), "device": "auto", **options}, listener)
 
+    def study(self, study_id: str, *, listener: Listener | None = None, detached: bool = False) -> Job:
+        """Queues a study, from wherever it stands. RunStateError when it is in the queue or runs already."""
+        study = self._home.store.studies.get(study_id)
+        with self._changed:
+            if self.study_job(study_id) is not None:
+                raise RunStateError(f"study {study.name!r} must not run or wait already to be queued")
+            return self._submit(
+                "study", {"study": study.id, "device": _device(study.settings)}, listener, detached=detached
+            )
+
+    def study_job(self, study_id: str) -> Job | None:
+        """The job that carries a study out or waits to; None when there is none."""
+        jobs = (*self.running(), *self.queue())
+        return next((job for job in jobs if job.payload.get("study") == study_id), None)
+
     def _submit(
         self, kind: str, payload: dict[str, Any], listener: Listener | None, *, detached: bool = False
     ) -> Job:
@@ -183,10 +198,14 @@ class JobManager:
         self._listeners.tell(job.id, Ended("cancelled"))
 
     def stop(self, run_id: str) -> None:
-        """Asks a running run to stop with a checkpoint, or takes a queued one off the queue. No waiting."""
+        """Asks a running run to stop with a checkpoint, or takes a queued one off the queue. No waiting.
+
+        A run that a study trains stops with its study.
+        """
         run = self._home.run(run_id)
-        for job in [*self.running(), *self.queue()]:
-            if job.payload.get("run") == run.id:
+        under_way = [running.job for running in self.under_way() if running.run_id == run.id]
+        for job in [*under_way, *self.queue()]:
+            if job in under_way or job.payload.get("run") == run.id:
                 self.cancel(job.id)
                 return
         raise RunStateError(f"run {run.name!r} must be queued or running to be stopped, got {run.status}")
@@ -226,6 +245,11 @@ class JobManager:
         """The work that runs in this process."""
         with self._changed:
             return list(self._running.values())
+
+
+def _device(settings: Mapping[str, Any]) -> str:
+    """Where the runs of a study are trained."""
+    return settings.get("device", "auto")
 
 
 def _slot_of(job: Job, slots: Sequence[str]) -> str:

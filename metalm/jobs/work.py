@@ -23,13 +23,19 @@ class Running:
 
     job: Job
     stop_asked: bool = False
+    trains: str | None = None  # a study's run that is in training now
     report: Report | None = None
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT_REPORTS))
 
     @property
     def run_id(self) -> str | None:
-        """The run that it trains; None for other work."""
-        return self.job.payload.get("run")
+        """The run that it trains; None for other work, and for a study between two runs."""
+        return self.job.payload.get("run") or self.trains
+
+    def begin(self, run_id: str | None) -> None:
+        """Notes which run of a study it trains from now on."""
+        self.trains, self.report = run_id, None
+        self.recent.clear()
 
     def heed(self, report: Report) -> None:
         """Remembers where the training is."""
@@ -75,4 +81,25 @@ def evaluate(home: Home, running: Running, should_stop: ShouldStop, say: Say) ->
     return "cancelled" if should_stop() else "finished"
 
 
-WORK: dict[str, Callable[[Home, Running, ShouldStop, Say], str]] = {"training": train, "evaluation": evaluate}
+def study(home: Home, running: Running, should_stop: ShouldStop, say: Say) -> str:
+    """Carries out the study of the payload; says its lines: see `metalm.studies.carry_out`."""
+    from metalm.studies.carry_out import Listening, carry_out
+
+    def on_progress(share: float, words: str) -> None:
+        home.store.jobs.progress(running.job.id, share, words)
+
+    listening = Listening(
+        say=say,
+        on_progress=on_progress,
+        on_run=lambda run: running.begin(run and run.id),
+        on_report=running.heed,
+    )
+    done = carry_out(home, running.job.payload["study"], should_stop=should_stop, listening=listening)
+    return "finished" if done else "cancelled"
+
+
+WORK: dict[str, Callable[[Home, Running, ShouldStop, Say], str]] = {
+    "training": train,
+    "evaluation": evaluate,
+    "study": study,
+}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalm.errors import ConfigError, NotFoundError
-from metalm.operations import corpora, demo, estimation, evaluation, runs, splits, training
+from metalm.operations import corpora, demo, estimation, evaluation, runs, splits, studies, training
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -43,6 +43,14 @@ OPERATIONS: dict[str, Operation] = {
     "evaluate": evaluation.evaluate,
     "adapt": evaluation.adapt,
     "sample": evaluation.sample,
+    "study run": studies.run,
+    "study settings": studies.settings,
+    "study list": studies.listing,
+    "study show": studies.show,
+    "study stop": studies.stop,
+    "study resume": studies.resume,
+    "study report": studies.report,
+    "study delete": studies.delete,
     "demo": demo.demo,
 }
 

@@ -1,0 +1,23 @@
+"""What tests of studies share: eight short texts, their roles, and the settings of the smallest study."""
+
+ROLES = {
+    "alpha": "meta-train",
+    "beta": "meta-train",
+    "gamma": "meta-train",
+    "delta": "meta-train",
+    "omega": "meta-validation",
+    "sigma": "meta-validation",
+    "theta": "meta-validation",
+    "kappa": "meta-test",
+}
+GROUPS = {"alpha": "one", "beta": "one", "gamma": "two", "delta": "two", "omega": "one", "sigma": "two"}
+QUICK = "validation.every=0, validation.support_bytes=256, validation.query_bytes=256, drawing.meta_batch=2"
+SMALL = {
+    "split": "small",
+    "joint_tokens": 600,
+    "meta_tokens": 600,
+    "support": "256",
+    "joint_set": f"model.hidden=8, model.embedding=8, joint.batch=2, joint.window=16, {QUICK}",
+    "meta_set": f"inner.steps=2, inner.batch=1, inner.window=16, {QUICK}",
+    "device": "cpu",
+}
