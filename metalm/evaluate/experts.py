@@ -45,16 +45,19 @@ class Mixing(Settings):
 
     section = "mixing"
     samples: int = setting(
-        0, "samples of each expert's posterior; 0: its mode alone", at_least=0, at_most=1000
+        2,
+        "samples of each expert's posterior, each of which reads the text; 0: its mode alone",
+        at_least=0,
+        at_most=1000,
     )
     temperature: float = setting(
-        100.0,
+        0.3,
         "weights go by the probability of the support set to the power of 1 / temperature",
         at_least=1e-6,
         at_most=1e9,
     )
     per_token: bool = setting(
-        False, "the temperature is counted in support sets: it is multiplied by their tokens"
+        True, "the temperature is multiplied by the tokens of the support set: large ones sway no more"
     )
 
 

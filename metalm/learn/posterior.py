@@ -43,11 +43,11 @@ class Posterior(Settings):
 
     section = "posterior"
     steps: int = setting(200, "steps of descent to each expert", at_least=0, at_most=1000)
-    lr: float = setting(0.5, "step size of each of them", at_least=0.0, at_most=100.0)
+    lr: float = setting(0.3, "step size of each of them", at_least=0.0, at_most=100.0)
     batch: int = setting(8, "windows in one step", at_least=1, at_most=4096)
     window: int = setting(64, "tokens predicted in one window", at_least=1, at_most=8192)
     precision: float = setting(
-        1000.0,
+        100.0,
         "lambda of the prior around the slow weights: their standard deviation is 1 / sqrt(lambda)",
         at_least=1e-3,
         at_most=1e15,

@@ -23,7 +23,7 @@ LANGUAGES = {
     "ja": "猫も犬も雨を見ている。",
 }
 SUPPORT, QUERY = "Die Tür über".encode(), "ä und 猫, Straße".encode()
-PLAIN = Mixing()
+PLAIN = Mixing(samples=0)
 PROTOCOL = Protocol(split_id="s", support_bytes=(0, 1000), query_bytes=300)
 
 
@@ -173,7 +173,8 @@ def test_texts_side_by_side_do_not_touch_each_other(mixture, method):
 
 @pytest.mark.parametrize("method", ["posterior pool", "bayes"])
 def test_the_weights_say_which_language_a_text_looks_like(mixture, method):
-    contender = mixture(method, steps=60, precision=0.01, mixing=Mixing(temperature=5.0))
+    mixing = Mixing(samples=0, temperature=5.0, per_token=False)
+    contender = mixture(method, steps=60, precision=0.01, mixing=mixing)
     german, greek = "die Straße und der Bär".encode(), "στον δρόμο η αρκούδα".encode()
 
     view = contender.view(german, greek)
