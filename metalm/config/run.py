@@ -69,6 +69,13 @@ class Drawing(Settings):
         2.0, "temperature only: 1 is by size, large is uniform", at_least=1.0, at_most=100.0
     )
     meta_batch: int = setting(4, "tasks averaged in one outer step", at_least=1, at_most=256)
+    made_up: float = setting(
+        0.0,
+        "share of visits in a made-up script, another each time: prepares for scripts never seen, costs what "
+        "the letters of real ones teach (bytes only)",
+        at_least=0.0,
+        at_most=1.0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +121,14 @@ class RunConfig(Settings):
     seed: int = setting(0, "every random draw follows from it", at_least=0, at_most=2**31 - 1)
     device: DeviceName = setting("auto", "where to train; auto takes cuda, then mps, then cpu")
     init: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.drawing.made_up > 0 and self.tokenizer.kind != "bytes":
+            raise ConfigError(
+                f"drawing.made_up must be 0 where tokens are no bytes, got {self.drawing.made_up!r} with "
+                f"{self.tokenizer.kind}"
+            )
 
     @property
     def adaptation(self) -> InnerLoop:

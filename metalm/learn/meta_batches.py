@@ -19,6 +19,7 @@ from metalm.learn.algorithms import RECIPES
 from metalm.learn.drawing import draw_tasks, probabilities
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.windows import TaskTokens, Visit, check_length
+from metalm.learn.writing import in_script, made_up
 from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.text.tokens import open_tokens
@@ -61,7 +62,15 @@ class MetaBatches:
         else:
             drawn = draw_tasks(self._shares, self._config.drawing.meta_batch, rng)
             tasks = [self._tasks[index] for index in drawn]
-        return [recipe.draw(task, self._config.algorithm, rng) for task in tasks]
+        visits = [recipe.draw(task, self._config.algorithm, rng) for task in tasks]
+        return [self._written(visit, step, place) for place, visit in enumerate(visits)]
+
+    def _written(self, visit: Visit, step: int, place: int) -> Visit:
+        """The visit, in a made-up script where the draw says so: from a generator of its own."""
+        if self._config.drawing.made_up == 0:
+            return visit
+        rng = np.random.default_rng([self._config.seed, step, place])
+        return in_script(visit, made_up(rng)) if rng.random() < self._config.drawing.made_up else visit
 
 
 def opened(
