@@ -1,0 +1,105 @@
+"""The claims study: what is chosen on meta-validation, and that its figures are those of the rows."""
+
+import json
+
+import numpy as np
+import pytest
+from study_homes import QUICK, SMALL
+
+from metalm.errors import ConfigError
+from metalm.studies import kept
+from metalm.studies.carry_out import carry_out, finished_runs
+from metalm.studies.claims import CONTROL, Claims, key_of, tuned_bits
+from metalm.studies.report import read
+from metalm.units import bits_per_byte
+
+TINY = {
+    "splits": "small",
+    "algorithms": "fomaml,reptile",
+    "preset": "tiny",
+    "seeds": 2,
+    "joint_tokens": 600,
+    "meta_tokens": 600,
+    "support": "512",
+    "joint_set": SMALL["joint_set"],
+    "meta_set": SMALL["meta_set"],
+    "controls": "optimizer.lr=0.0001",
+}
+VARIANT = f"{CONTROL}, optimizer.lr=0.0001"
+
+
+@pytest.fixture
+def study(home):
+    kept_ = kept.begin(home, "claims", TINY)
+    assert carry_out(home, kept_.id)
+    return kept_
+
+
+def test_what_is_chosen_is_the_best_on_meta_validation(home, study):
+    runs = finished_runs(home, study.id)
+    claims = Claims.of(study.settings)
+
+    def bits(series, seeds):
+        return np.mean([tuned_bits(runs[key_of(series, "small", seed)]) for seed in seeds])
+
+    best = min(("fomaml", "reptile"), key=lambda name: bits(name, (0, 1)))
+    control = min((CONTROL, VARIANT), key=lambda name: bits(name, (0,)))
+    assert claims.best(["small"], runs) == best
+    assert claims.control(["small"], runs) == control
+    # The first seed tries every control, the others only the one that was chosen.
+    tried = {key for key in runs if key.startswith(CONTROL)}
+    assert tried == {
+        key_of(CONTROL, "small", 0),
+        key_of(VARIANT, "small", 0),
+        key_of(control, "small", 1),
+    }
+    wanted = home.gradient_evaluations(runs[key_of("fomaml", "small", 1)])
+    assert home.gradient_evaluations(runs[key_of(control, "small", 1)]) >= wanted
+
+
+def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
+    report, runs = read(home.study_dir(study.id)), finished_runs(home, study.id)
+    claims = Claims.of(study.settings)
+    best, control = claims.best(["small"], runs), claims.control(["small"], runs)
+    table = report.sections[0].parts[1]
+    lines = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    [line] = [line for line in lines if line["claim"].startswith("static, at as much")]
+    assert (line["measured"], line["against"]) == (best, control)
+
+    def mean_of(series):
+        """Both seeds of the one meta-test task, pooled; counted anew from what the store holds."""
+        found = []
+        for seed in (0, 1):
+            run = runs[key_of(series, "small", seed)]
+            frame = home.evaluations([run.id], role="meta-test")
+            own = frame[(frame["run_id"] == run.id) & (frame["method"] == "adapt")]
+            tuned = own["adaptation"].map(json.loads) == run.adaptation["inner"]
+            found.append(own[tuned].sort_values("adaptation_step").iloc[-1])
+        return bits_per_byte(sum(row["nats"] for row in found), sum(row["bytes"] for row in found))
+
+    difference = mean_of(best) - mean_of(control)
+    assert line["difference"] == pytest.approx(difference, abs=1e-9)
+    assert line["fewer bits %"] == pytest.approx(-100 * difference / mean_of(control))
+
+
+def test_every_method_has_a_row(home, study):
+    report = read(home.study_dir(study.id))
+    tables = [part for section in report.sections for part in section.parts if hasattr(part, "columns")]
+    named = {row[0] for table in tables if table.columns[0] == "series" for row in table.rows}
+    best = Claims.of(study.settings).best(["small"], finished_runs(home, study.id))
+    for method in ("head only", "proximal", "Adam", "pool", "posterior pool", "bayes", "dynamic evaluation"):
+        assert f"{best}: {method}" in named
+    assert {"PPMd", "PPMd primed", "xz", "uniform", "unigram", "n-gram", "joint", "sequential"} <= named
+
+
+@pytest.mark.parametrize(("name", "value"), [("algorithms", "magic"), ("algorithms", ""), ("support", "x")])
+def test_settings_are_checked_at_birth(name, value):
+    with pytest.raises(ConfigError, match=name):
+        Claims.of({name: value})
+
+
+def test_settings_of_another_algorithm_are_not_told(home):
+    claims = Claims.of({**TINY, "meta_set": f"maml++.msl=0, {QUICK}", "algorithms": "fomaml,maml++"})
+    planned = {each.series: each.settings for each in claims.runs(home, {})}
+    assert "maml++.msl" in planned["maml++"]
+    assert "maml++.msl" not in planned["fomaml"]
