@@ -29,6 +29,8 @@ Method = Literal[
     "Adam",
     "one rate",
     "dynamic evaluation",
+    "cache",
+    "dynamic evaluation + cache",
     "pool",
     "posterior pool",
     "bayes",

@@ -23,7 +23,7 @@ from metalm.learn.inner import blocks, clip_factors
 from metalm.learn.score import Piece, Score, Stream, windows_of
 from metalm.learn.stopping import ShouldStop, never, stop_if
 from metalm.learn.validation import validation_tasks
-from metalm.model.engine import Engine
+from metalm.model.engine import Engine, Losses, Windows
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
@@ -50,7 +50,59 @@ class Dynamic(Settings):
     clip: float = setting(1.0, "longest gradient of a segment; 0: no limit", at_least=0.0)
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A segment of each stream, with the weights that code it and the losses under them."""
+
+    pieces: list[Piece]
+    windows: Windows
+    weights: TaskWeights
+    losses: Losses
+
+
 @torch.no_grad()
+def segments(
+    engine: Engine,
+    weights: TaskWeights,
+    streams: Sequence[Stream],
+    settings: Dynamic,
+    *,
+    should_stop: ShouldStop = never,
+) -> Iterator[Segment]:
+    """The segments in order. A segment's weights have learned from those before it, and from no other.
+
+    Streams of different lengths lie side by side; one that has ended learns nothing more. Raises Stopped.
+    """
+    start, hidden_TLBH = weights, None
+    for begin in range(0, max(len(stream.ids) for stream in streams) - 1, settings.segment):
+        stop_if(should_stop)
+        pieces = [Piece.of(stream, begin, settings.segment) for stream in streams]
+        windows = windows_of(pieces, weights["linear.bias"].device, hidden_TLBH, all_count=True)
+        if settings.lr == 0:
+            losses, gradient = engine.losses(weights, windows), None
+        else:
+            losses, gradient = engine.gradient(weights, windows)
+        yield Segment(pieces, windows, weights, losses)
+        if gradient is not None:
+            weights = _learned(weights, start, gradient, settings)
+        hidden_TLBH = losses.hidden_TLBH
+
+
+def _learned(
+    weights: TaskWeights, start: TaskWeights, gradient: TaskWeights, settings: Dynamic
+) -> TaskWeights:
+    factors_T = clip_factors(norms_T(gradient), settings.clip)
+    return {
+        name: torch.addcmul(
+            torch.lerp(weight, start[name], settings.decay),
+            gradient[name],
+            per_task(factors_T, weight),
+            value=-settings.lr,
+        )
+        for name, weight in weights.items()
+    }
+
+
 def dynamic_nats(
     engine: Engine,
     weights: TaskWeights,
@@ -61,31 +113,15 @@ def dynamic_nats(
 ) -> list[np.ndarray]:
     """Nats of every query token of each stream, float64, as `metalm.learn.score.stream_nats` gives them.
 
-    Streams of different lengths lie side by side; one that has ended learns nothing more. Raises Stopped.
+    See `segments`. Raises Stopped.
     """
     if not streams:
         return []
-    start, bias, hidden_TLBH = weights, weights["linear.bias"], None
-    nats = [np.full(len(stream.query.ids), math.log(bias.shape[1])) for stream in streams]
-    for begin in range(0, max(len(stream.ids) for stream in streams) - 1, settings.segment):
-        stop_if(should_stop)
-        pieces = [Piece.of(stream, begin, settings.segment) for stream in streams]
-        windows = windows_of(pieces, bias.device, hidden_TLBH, all_count=True)
-        losses, gradient = engine.gradient(weights, windows)
-        hidden_TLBH = losses.hidden_TLBH
-        nats_TS = losses.nats_TBS[:, 0].cpu().double().numpy()
-        for found, piece, nats_S in zip(nats, pieces, nats_TS, strict=True):
+    nats = [np.full(len(stream.query.ids), math.log(weights["linear.bias"].shape[1])) for stream in streams]
+    for segment in segments(engine, weights, streams, settings, should_stop=should_stop):
+        nats_TS = segment.losses.nats_TBS[:, 0].cpu().double().numpy()
+        for found, piece, nats_S in zip(nats, segment.pieces, nats_TS, strict=True):
             found[piece.place] = nats_S[piece.counted]
-        factors_T = clip_factors(norms_T(gradient), settings.clip)
-        weights = {
-            name: torch.addcmul(
-                torch.lerp(weight, start[name], settings.decay),
-                gradient[name],
-                per_task(factors_T, weight),
-                value=-settings.lr,
-            )
-            for name, weight in weights.items()
-        }
     return nats
 
 

@@ -1,0 +1,101 @@
+"""A cache of a text so far beside a GRU: what both say of the next byte, mixed, charged and learned from.
+
+Cache and mixing weights learn from the support set, which is not charged, and then from the query, each byte
+once it was charged.
+Shapes: T streams side by side, S bytes of a segment, K sets of mixing weights, E experts of the cache,
+V = 256 bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metalm.config import Settings, setting
+from metalm.evaluate.cache import ORDERS, NGramCache
+from metalm.evaluate.dynamic import Dynamic, segments
+from metalm.evaluate.mixing import Mixer
+from metalm.learn.score import Stream
+from metalm.learn.stopping import ShouldStop, never
+from metalm.model.engine import Engine
+from metalm.model.task_weights import TaskWeights
+
+# The mixing weights before they learned: the GRU, and the longest context that was met.
+_OF_GRU, _OF_LONGEST = 0.4, 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache(Settings):
+    """What a cache counts, and how its say is weighed against the GRU's."""
+
+    section = "cache"
+    order: int = setting(
+        ORDERS[-1], "bytes of the longest context; -1: no cache", at_least=-1, at_most=ORDERS[-1]
+    )
+    rate: float = setting(0.002, "step size of the mixing weights, a byte", at_least=0.0, at_most=1.0)
+
+
+class Coder:
+    """Charges the bytes of one stream, in order, and learns from each."""
+
+    def __init__(self, settings: Cache) -> None:
+        self._cache = NGramCache(settings.order)
+        experts = len(self._cache.orders)
+        # One selector knows how far the cache can be trusted, the other the byte before.
+        self._mixer = Mixer([_starts(experts), np.zeros((256, 1 + experts))], settings.rate)
+        self._log_p_EV = np.empty((1 + experts, 256), dtype=np.float32)
+        self._before = 0
+
+    def nats(self, log_p_SV: np.ndarray, bytes_S: np.ndarray) -> np.ndarray:
+        """(S,) nats of the bytes that come next, float64; log_p_SV: what the GRU says of each."""
+        cache, mixer, log_p_EV = self._cache, self._mixer, self._log_p_EV
+        nats_S = np.empty(len(bytes_S))
+        with np.errstate(all="ignore"):  # a GRU that diverged gives no number
+            for at, byte in enumerate(bytes_S.tolist()):
+                log_p_EV[0] = log_p_SV[at]
+                log_p_EV[1:] = cache.look()
+                sets = 3 * cache.longest + cache.certainty, self._before
+                nats_S[at] = -mixer.mix(log_p_EV, sets)[byte]
+                mixer.learn(byte)
+                cache.learn(byte)
+                self._before = byte
+        return nats_S
+
+
+def _starts(experts: int) -> np.ndarray:
+    """(K, 1 + E): a set for each number of contexts met with each certainty."""
+    sets = np.zeros((experts + 1, 3, 1 + experts))
+    sets[0, :, 0] = 1
+    for met in range(1, experts + 1):
+        sets[met, :, 0], sets[met, :, met] = _OF_GRU, _OF_LONGEST
+    return sets.reshape(-1, 1 + experts)
+
+
+def cached_nats(
+    engine: Engine,
+    weights: TaskWeights,
+    streams: Sequence[Stream],
+    settings: Cache,
+    dynamic: Dynamic,
+    *,
+    should_stop: ShouldStop = never,
+) -> list[np.ndarray]:
+    """Nats of every query byte of each stream under the mixture, float64. Tokens must be bytes.
+
+    Of the first byte of a stream the GRU says that each is as likely. Raises Stopped.
+    """
+    nats = [np.empty(len(stream.query.ids)) for stream in streams]
+    coders = [Coder(settings) for _ in streams]
+    uniform_SV = np.full((1, 256), -math.log(256))
+    for coder, stream, found in zip(coders, streams, nats, strict=True):
+        first = coder.nats(uniform_SV, stream.ids[:1])
+        if not stream.num_support:
+            found[:1] = first
+    for segment in segments(engine, weights, streams, dynamic, should_stop=should_stop):
+        log_p_TSV = engine.log_probs(segment.weights, segment.windows).log_p_TBSV[:, 0].cpu().numpy()
+        for coder, found, piece, log_p_SV in zip(coders, nats, segment.pieces, log_p_TSV, strict=True):
+            found[piece.place] = coder.nats(log_p_SV, piece.ids[1:])[piece.counted]
+    return nats
