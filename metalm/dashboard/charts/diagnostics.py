@@ -33,25 +33,8 @@ def measure_curves(
         return frame.empty("no points yet")
     panels = list(dict.fromkeys(points["panel"]))
     columns = min(len(panels), _MAX_COLUMNS if len(panels) > 4 else 2)
-    figure = _grid(points, panels, columns, view, title)
-    named: set[str] = set()
-    for place, panel in enumerate(panels):
-        row, column = place // columns + 1, place % columns + 1
-        for style, line in _lines(points[points["panel"] == panel], styles):
-            is_new = style.name not in named
-            _add_line(figure, line, style, view, legend=is_new, row=row, col=column)
-            named.add(style.name)
-    if columns > 1:
-        # The same plots one below the other: the chart component takes this layout where the page is narrow.
-        narrow = _grid(points, panels, 1, view, title).layout.to_plotly_json()
-        figure.update_layout(meta={"narrow": narrow})
-    return figure
-
-
-def _grid(points: pd.DataFrame, panels: list[str], columns: int, view: CurveView, title: str) -> go.Figure:
-    """Empty plots, one a panel, row by row in `columns`; the axes of a panel have the same names in any."""
     rows = math.ceil(len(panels) / columns)
-    height = _ONE_PLOT if rows == 1 else rows * (_ROW + _GAP) + 60
+    height = _height(rows)
     figure = make_subplots(
         rows=rows,
         cols=columns,
@@ -63,23 +46,60 @@ def _grid(points: pd.DataFrame, panels: list[str], columns: int, view: CurveView
         horizontal_spacing=0.09 if columns > 1 else 0.0,
     )
     figure.update_annotations(font={"size": 12.5, "color": frame.MUTED})
+    named: set[str] = set()
     for place, panel in enumerate(panels):
-        where = {"row": place // columns + 1, "col": place % columns + 1}
-        values = points.loc[points["panel"] == panel, "value"].to_numpy(float)
-        figure.update_yaxes(**where, **frame.log_or_linear(view.log_y, values))
+        row, column = place // columns + 1, place % columns + 1
+        own = points[points["panel"] == panel]
+        for style, line in _lines(own, styles):
+            is_new = style.name not in named
+            _add_line(figure, line, style, view, legend=is_new, row=row, col=column)
+            named.add(style.name)
+        values = own["value"].to_numpy(float)
+        figure.update_yaxes(row=row, col=column, **frame.log_or_linear(view.log_y, values))
         is_lowest = place + columns >= len(panels)
-        figure.update_xaxes(title_text=PROGRESS[view.x] if is_lowest else "", **where)
-    return _dressed(figure, view, title, height)
+        figure.update_xaxes(title_text=PROGRESS[view.x] if is_lowest else "", row=row, col=column)
+    _dressed(figure, view, title, height)
+    if columns > 1:
+        figure.update_layout(meta={"narrow": _one_column(figure.layout.to_plotly_json(), len(panels))})
+    return figure
 
 
-def _dressed(figure: go.Figure, view: CurveView, title: str, height: int) -> go.Figure:
+def _one_column(layout: dict, num: int) -> dict:
+    """The layout with its `num` plots one below the other: the chart takes it where the page is narrow.
+
+    Changed as plain data: to have plotly lay the plots out again would take as long as all the rest.
+    """
+    height = _height(num)
+    gap = _GAP / height
+    share = (1 - (num - 1) * gap) / num
+    for place, note in enumerate(layout["annotations"]):
+        number = str(place + 1) if place else ""
+        top = 1 - place * (share + gap)
+        x_axis, y_axis = layout[f"xaxis{number}"], layout[f"yaxis{number}"]
+        x_axis["domain"], y_axis["domain"] = [0.0, 1.0], [max(0.0, top - share), top]
+        note["x"], note["y"] = 0.5, top
+        y_axis["title"]["text"] = layout["yaxis"]["title"]["text"]
+        if place < num - 1:
+            x_axis["title"]["text"] = ""
+    layout["height"], layout["legend"]["y"] = height, _legend_y(height)
+    return layout
+
+
+def _height(rows: int) -> int:
+    return _ONE_PLOT if rows == 1 else rows * (_ROW + _GAP) + 60
+
+
+def _legend_y(height: int) -> float:
+    """Above the titles of the first row of plots."""
+    return 1 + 24 / (height - 80)
+
+
+def _dressed(figure: go.Figure, view: CurveView, title: str, height: int) -> None:
     frame.dress(figure, height=height)
     # One zoom for all: what happened there in one plot is looked for in the others.
     figure.update_xaxes(**x_axis(view), matches="x", showspikes=True, **SPIKE)
     figure.update_yaxes(title_text=title, col=1)
-    # The legend above the titles of the first row of plots.
-    figure.update_layout(margin={"t": 62}, legend={"y": 1 + 24 / (height - 80)}, hovermode="x unified")
-    return figure
+    figure.update_layout(margin={"t": 62}, legend={"y": _legend_y(height)}, hovermode="x unified")
 
 
 def _lines(points: pd.DataFrame, styles: Mapping[str, RunStyle]) -> list[tuple[RunStyle, pd.DataFrame]]:
