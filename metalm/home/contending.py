@@ -136,6 +136,8 @@ class Contending(Expertise):
             experts=self.experts(loaded, asked.split, should_stop=asked.should_stop),
             tokenizer=loaded.tokenizer,
             split_id=asked.split.id,
+            # Updated by every token the weights settle on one component: of samples, on a single one.
+            settings=Mixing(samples=0) if method == "bayes" else Mixing(),
             seed=loaded.run.seed,
         )
         if method != "posterior pool":
