@@ -85,6 +85,13 @@ PAGES = {
             "M4 4v16h16M7 15l4-6 3 3 5-7",
         ),
         Page(
+            "studies.py",
+            "Studies",
+            "Evidence",
+            "Questions about meta-learning, answered by a set of runs, with a report.",
+            "M9 3h6M10 3v6L4.5 19a1.5 1.5 0 0 0 1.4 2h12.2a1.5 1.5 0 0 0 1.4-2L14 9V3M7.5 15h9",
+        ),
+        Page(
             "adapt.py",
             "Adapt",
             "Evidence",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +55,8 @@ def stop(home: Home, jobs: JobManager, *, study: str) -> Iterator[Line]:
 
 def settings(_home: Home, _jobs: JobManager, *, kind: str) -> Iterator[Line]:
     """A line a setting of a kind of study: its name, its default, and what it means."""
-    for f in dataclasses.fields(kind_of(kind)):
-        yield {"name": f.name, "default": f.default, "help": f.metadata["help"]}
+    for name, _, f in kind_of(kind).settings():
+        yield {"name": name, "default": f.default, "help": f.metadata["help"]}
 
 
 def listing(home: Home, jobs: JobManager) -> Iterator[Line]:

@@ -7,7 +7,7 @@ import re
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from metalm.studies import figures
+from metalm.studies.look import DARK_TWIN
 from metalm.studies.report import FIGURES_DIR, Figure, Report, Table, shown
 
 
@@ -58,13 +58,19 @@ def html(report: Report) -> str:
     )
 
 
-def inline_svg(figure: Figure) -> str:
-    """The drawing for the middle of a page: in its colours of the light or of the dark theme of that page."""
+def themed_svg(figure: Figure) -> str:
+    """The drawing as an image: in the colours of the light or of the dark theme of the page that shows it."""
     svg = figure.svg[figure.svg.index("<svg") :]
-    pattern = re.compile("|".join(figures.DARK_TWIN), re.IGNORECASE)
-    coloured = pattern.sub(lambda m: f"light-dark({m[0]}, {figures.DARK_TWIN[m[0].lower()]})", svg)
+    coloured = re.sub(
+        "|".join(DARK_TWIN), lambda m: f"light-dark({m[0]}, {DARK_TWIN[m[0].lower()]})", svg, flags=re.I
+    )
+    return coloured.replace("<svg ", '<svg style="color-scheme: light dark" ', 1)
+
+
+def inline_svg(figure: Figure) -> str:
+    """The same for the middle of a page, as a part of it."""
     # Names in a page's drawings are shared by all of them.
-    named = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{figure.name}-", coloured)
+    named = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{figure.name}-", themed_svg(figure))
     return named.replace("<svg ", f'<svg role="img" aria-label="{_attribute(figure.alt)}" ', 1)
 
 

@@ -102,6 +102,12 @@ class Study(Settings, ABC):
     def report(self, home: Home, rows: pd.DataFrame, runs: Mapping[str, Run]) -> Report:
         """The answer. rows: columns of `evaluations` with asked, key and series: see `evidence`."""
 
+    @classmethod
+    def settings(cls) -> list[tuple[str, Any, dataclasses.Field]]:
+        """(name, type, field) of every setting, in their order."""
+        hints = get_type_hints(cls)
+        return [(f.name, hints[f.name], f) for f in dataclasses.fields(cls)]
+
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON data."""
         return dataclasses.asdict(self)
@@ -109,13 +115,12 @@ class Study(Settings, ABC):
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
         """The study with these settings; text is read as a setting's own type. Raises ConfigError."""
-        hints = get_type_hints(cls)
-        names = [f.name for f in dataclasses.fields(cls)]
-        if unknown := sorted(set(settings) - set(names)):
-            raise ConfigError(f"no setting {unknown[0]!r} of a {cls.kind} study; it has {', '.join(names)}")
+        kinds = {name: kind for name, kind, _ in cls.settings()}
+        if unknown := sorted(set(settings) - set(kinds)):
+            raise ConfigError(f"no setting {unknown[0]!r} of a {cls.kind} study; it has {', '.join(kinds)}")
         return cls(
             **{
-                name: parsed(name, value, hints[name]) if isinstance(value, str) else value
+                name: parsed(name, value, kinds[name]) if isinstance(value, str) else value
                 for name, value in settings.items()
             }
         )

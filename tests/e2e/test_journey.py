@@ -170,7 +170,7 @@ def test_ctrl_c_while_training_leaves_a_checkpoint_and_no_traceback(app, page: P
     assert list(app.home.glob("*/checkpoint*")), "no checkpoint"
 
 
-@pytest.mark.parametrize("name", ["", "corpora", "tasks", "train", "runs", "compare", "adapt"])
+@pytest.mark.parametrize("name", ["", "corpora", "tasks", "train", "runs", "compare", "studies", "adapt"])
 @pytest.mark.parametrize("look", [("light", 1400), ("dark", 420)], ids=["light-wide", "dark-narrow"])
 def test_every_page_of_a_new_home_says_what_to_do(shared_app, browser: Browser, name, look):
     scheme, width = look

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from metalm.dashboard import palette
-from metalm.studies import figures
+from metalm.studies import look
 from metalm.studies.figures import Line, lines, matrix
 from metalm.studies.pages import html, markdown
 from metalm.studies.report import Report, Section, Table, read, shown, write
@@ -84,9 +84,9 @@ def test_a_matrix_tells_every_number_and_leaves_gaps():
 
 def test_colours_are_the_dashboards():
     pairs = dict([palette.BACKGROUND, palette.TEXT, palette.MUTED, palette.GRID, *palette.RUNS])
-    assert pairs == figures.DARK_TWIN
-    assert tuple(light for light, _ in palette.SEQUENTIAL) == figures.SEQUENTIAL
-    assert tuple(light for light, _ in palette.DIVERGING) == figures.DIVERGING
+    assert pairs == look.DARK_TWIN
+    assert tuple(light for light, _ in palette.SEQUENTIAL) == look.SEQUENTIAL
+    assert tuple(light for light, _ in palette.DIVERGING) == look.DIVERGING
 
 
 @pytest.mark.parametrize(
