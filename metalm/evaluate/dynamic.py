@@ -74,7 +74,8 @@ def segments(
     Streams of different lengths lie side by side; one that has ended learns nothing more. Raises Stopped.
     """
     start, hidden_TLBH = weights, None
-    for begin in range(0, max(len(stream.ids) for stream in streams) - 1, settings.segment):
+    longest = max((len(stream.ids) for stream in streams), default=0)
+    for begin in range(0, longest - 1, settings.segment):
         stop_if(should_stop)
         pieces = [Piece.of(stream, begin, settings.segment) for stream in streams]
         windows = windows_of(pieces, weights["linear.bias"].device, hidden_TLBH, all_count=True)
@@ -115,8 +116,6 @@ def dynamic_nats(
 
     See `segments`. Raises Stopped.
     """
-    if not streams:
-        return []
     nats = [np.full(len(stream.query.ids), math.log(weights["linear.bias"].shape[1])) for stream in streams]
     for segment in segments(engine, weights, streams, settings, should_stop=should_stop):
         nats_TS = segment.losses.nats_TBS[:, 0].cpu().double().numpy()

@@ -1,0 +1,106 @@
+import math
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metalm.errors import ConfigError
+from metalm.evaluate.coder import Cache, Coder, cached_nats
+from metalm.evaluate.dynamic import Dynamic
+from metalm.learn.score import Stream, stream_nats
+from metalm.model.engines import engine_for
+from metalm.model.task_weights import shared
+from metalm.text.tokenizers import ByteTokenizer
+
+STILL = Dynamic(lr=0.0)
+
+
+def sample(language, size):
+    return (resources.files("metalm") / f"samples/languages/{language}.txt").read_bytes()[:size]
+
+
+def nats_of(contender, pairs, dynamic=STILL, **settings):
+    """Nats of each query byte of each (support, query)."""
+    streams = [Stream.of(ByteTokenizer(), *pair) for pair in pairs]
+    weights = shared(contender.weights, len(streams))
+    return cached_nats(engine_for(contender.model), weights, streams, Cache(**settings), dynamic)
+
+
+@pytest.mark.parametrize("language", ["el", "ja", "de"])
+def test_without_a_cache_and_a_rate_it_is_the_grus_own_score(gru, language):
+    text = sample(language, 900)
+    contender = gru()
+    pairs = [(text[:300], text[300:]), (b"", text[:100])]
+    streams = [Stream.of(ByteTokenizer(), *pair) for pair in pairs]
+    own = stream_nats(engine_for(contender.model), shared(contender.weights, 2), streams)
+
+    for mixed, alone in zip(nats_of(contender, pairs, order=-1, rate=0.0), own, strict=True):
+        assert mixed == pytest.approx(alone, rel=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.binary(min_size=1, max_size=40), seed=st.integers(0, 99))
+def test_the_charges_of_all_256_bytes_are_of_one_distribution(data, seed):
+    said = np.random.default_rng(seed).normal(size=(len(data) + 1, 256)).astype(np.float32)
+    said -= np.log(np.exp(said).sum(axis=1, keepdims=True))
+
+    def last_charge(byte):
+        ids = np.frombuffer(data + bytes([byte]), dtype=np.uint8)
+        return Coder(Cache(rate=0.01)).nats(said, ids)[-1]
+
+    assert sum(math.exp(-last_charge(byte)) for byte in range(256)) == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("dynamic", [STILL, Dynamic(lr=0.3, segment=8)])
+def test_no_charge_follows_from_what_comes_later(gru, dynamic):
+    text = sample("uk", 700)
+    support, begin, end = text[:200], text[200:400], text[400:]
+    [one], [other] = (
+        nats_of(gru(), [(support, query)], dynamic) for query in (begin + end, begin + end[::-1])
+    )
+
+    # Segments begin in the support set, so the change comes in the middle of one.
+    assert np.array_equal(one[: len(begin)], other[: len(begin)])
+    assert not np.allclose(one[len(begin) :], other[len(begin) :])
+
+
+def test_a_segment_of_any_length_gives_the_same_charges_where_weights_stay(gru):
+    pair = sample("hu", 150), sample("hu", 400)[150:]
+    [one] = nats_of(gru(), [pair], replace(STILL, segment=7))
+    [other] = nats_of(gru(), [pair], replace(STILL, segment=1000))
+    assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_cache_and_mixing_learn_from_the_support_set_too(gru):
+    text = sample("ta", 3000)
+    query = text[1500:]
+    [with_support], [without] = (nats_of(gru(), [(support, query)]) for support in (text[:1500], b""))
+    assert with_support[:300].sum() < 0.9 * without[:300].sum()
+
+
+def test_the_first_byte_of_a_stream_costs_eight_bits(gru):
+    [nats] = nats_of(gru(), [(b"", b"z")])
+    assert nats == pytest.approx([math.log(256)])
+
+
+def test_texts_of_no_byte_beyond_the_first_are_charged(gru):
+    nats = nats_of(gru(), [(b"a", b"b"), (b"abc", b""), (b"", b"")])
+    assert [len(each) for each in nats] == [1, 0, 0]
+    assert nats_of(gru(), []) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"order": 17}, r"cache.order must be 16 or less, got 17"),
+        ({"order": -2}, r"cache.order must be -1 or more, got -2"),
+        ({"rate": -0.1}, r"cache.rate must be 0 or more, got -0.1"),
+        ({"rate": math.nan}, r"cache.rate must be a finite number, got nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Cache(**given)
