@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "scratch",
     ),
     "formula": ("pool", "posterior pool", "bayes"),
-    "online": ("dynamic evaluation", "PPMd", "PPMd primed", "xz"),
+    "online": ("dynamic evaluation", "cache", "dynamic evaluation + cache", "PPMd", "PPMd primed", "xz"),
 }
 OWN: tuple[str, ...] = ("adapt",)
 METHODS: tuple[str, ...] = (*OWN, *(method for group in GROUPS.values() for method in group))

@@ -19,8 +19,8 @@ _GROUPS = {
     ),
     "online": (
         "Online track",
-        "the run goes on learning while it codes the query (dynamic evaluation), as the compressors PPMd "
-        "and xz do; tracks are never put on one axis",
+        "the run goes on learning while it codes the query (dynamic evaluation, an n-gram cache), as the "
+        "compressors PPMd and xz do; tracks are never put on one axis",
     ),
 }
 _SUPPORT = [0, 512, 2048, 10240, 51200, 204800]

@@ -6,48 +6,21 @@ What is tuned for one is tuned on meta-validation once and kept with the run: se
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metalm.config import GROUPS, run_config
-from metalm.home.expertise import Expertise
+from metalm.home.coding import Coding
 from metalm.home.loading import Loaded
-from metalm.learn.stopping import ShouldStop
+from metalm.home.tunings import Asked, Entry, adapting
 from metalm.store.runs import Run
-from metalm.text.splits import Split
-from metalm.text.tasks import TaskText
 
 if TYPE_CHECKING:
-    from metalm.evaluate.contenders import AdaptingGru, Contender, Method
+    from metalm.evaluate.contenders import Contender, Method
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A method on its way to be judged. owner: whose weights it uses; None for nobody's.
-
-    make: its contender, tuned first where it must be. Raises Stopped.
-    """
-
-    owner: Loaded | None
-    make: Callable[[], Contender]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a run's methods are made for.
-
-    steps: of its own adaptation, at the rate that was the best for as many, where tuning tried them; None: as
-    tuned.
-    """
-
-    loaded: Loaded
-    split: Split
-    steps: int | None
-    should_stop: ShouldStop
-
-
-class Contending(Expertise):
+class Contending(Coding):
     """The part of a home that makes contenders."""
 
     def entries(self, methods: Sequence[Method], asked: Asked) -> list[Entry]:
@@ -57,7 +30,7 @@ class Contending(Expertise):
             **dict.fromkeys(GROUPS["ways"], self._way),
             **dict.fromkeys(GROUPS["baselines"], self._baseline),
             **dict.fromkeys(GROUPS["formula"], self._formula),
-            **dict.fromkeys(GROUPS["online"], self._online),
+            **dict.fromkeys(GROUPS["online"], self.online),
         }
         found = [makers[method](method, asked) for method in methods]
         return [entry for entry in found if entry is not None]
@@ -78,8 +51,8 @@ class Contending(Expertise):
             def tune() -> dict[str, Any]:
                 return tuned_way(method, own, texts(), should_stop=asked.should_stop).to_json()
 
-            texts = partial(self._validation, asked)
-            return by_way(method, own, Adaptation.from_json(self._tuned(method, asked, tune)))
+            texts = partial(self.validation, asked)
+            return by_way(method, own, Adaptation.from_json(self.tuned(method, asked, tune)))
 
         return Entry(asked.loaded, make)
 
@@ -117,10 +90,10 @@ class Contending(Expertise):
         own = known.from_scratch(config.model, loaded.tokenizer, seed=loaded.run.seed, device=device)
 
         def tune() -> dict[str, Any]:
-            validation = self._validation(asked)
+            validation = self.validation(asked)
             return known.tuned_scratch(own, validation, should_stop=asked.should_stop).to_json()
 
-        found = Adaptation.from_json(self._tuned("scratch", asked, tune))
+        found = Adaptation.from_json(self.tuned("scratch", asked, tune))
         return replace(own, rule=replace(own.rule, inner=found.inner))
 
     def _formula(self, method: Method, asked: Asked) -> Entry:
@@ -144,53 +117,11 @@ class Contending(Expertise):
             return own
 
         def tune() -> dict[str, Any]:
-            validation = self._validation(asked)
+            validation = self.validation(asked)
             return asdict(tuned_posterior_pool(own, validation, should_stop=asked.should_stop))
 
-        found = self._tuned(method, asked, tune)
+        found = self.tuned(method, asked, tune)
         return replace(own, settings=Mixing(**found["settings"]))
-
-    def _online(self, method: Method, asked: Asked) -> Entry:
-        from metalm.evaluate import baselines as known
-
-        if method == "PPMd primed":
-
-            def primed() -> Contender:
-                texts = self.texts(asked.split.id, "meta-train")
-                return known.primed_ppmd([text.read(0, text.cut.train_end) for text in texts], asked.split.id)
-
-            return Entry(None, primed)
-        compressors = {"PPMd": known.PPMD, "xz": known.XZ}
-        if method in compressors:
-            return Entry(None, lambda: compressors[method])
-        return Entry(asked.loaded, partial(self._dynamic, asked))
-
-    def _dynamic(self, asked: Asked) -> Contender:
-        from metalm.evaluate.dynamic import Dynamic, DynamicGru, tuned_dynamic
-
-        loaded = asked.loaded
-        own = DynamicGru(
-            model=loaded.model, weights=loaded.weights, tokenizer=loaded.tokenizer, seed=loaded.run.seed
-        )
-
-        def tune() -> dict[str, Any]:
-            tuned = tuned_dynamic(own, self._validation(asked), should_stop=asked.should_stop)
-            return {"settings": asdict(tuned.settings)}
-
-        found = self._tuned("dynamic evaluation", asked, tune)
-        return replace(own, settings=Dynamic(**found["settings"]))
-
-    def _validation(self, asked: Asked) -> list[TaskText]:
-        return self.texts(asked.split.id, "meta-validation")
-
-    def _tuned(self, method: Method, asked: Asked, tune: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What tuning found for a run's weights before, or finds now."""
-        place = asked.loaded.run.id, asked.loaded.checkpoint_step, asked.split.id, method
-        found = self.store.tunings.get(*place)
-        if found is None:
-            found = tune()
-            self.store.tunings.add(*place, found)
-        return found
 
     def _joint(self, asked: Asked) -> Loaded | None:
         """The run itself or its nearest ancestor that is a joint run and is still here."""
@@ -204,16 +135,3 @@ class Contending(Expertise):
     def _beside(self, run: Run, asked: Asked) -> Loaded:
         """Another run, on the same device."""
         return self.load(run.id, device=asked.loaded.weights["embedding.weight"].device.type)
-
-
-def adapting(loaded: Loaded) -> AdaptingGru:
-    """A run that adapts as it was tuned."""
-    from metalm.evaluate.contenders import AdaptingGru
-
-    return AdaptingGru(
-        model=loaded.model,
-        weights=loaded.weights,
-        tokenizer=loaded.tokenizer,
-        rule=loaded.rule,
-        seed=loaded.run.seed,
-    )

@@ -114,6 +114,7 @@ def _compared(family: Family) -> list[Compared]:
         Compared("online, GRU alone", online, "PPMd primed", f"{best}: dynamic evaluation", _AT_ALL, False),
         Compared("online, GRU alone", online, "PPMd primed", f"{best}: bayes", _AT_ALL, False),
         Compared("online, with cache mixing", online, "PPMd primed", f"{best}: {cached}", _AT_ALL, False),
+        Compared("online, with cache mixing", online, "PPMd", f"{best}: {cached}", _AT_ALL, False),
         Compared(
             "online, with cache mixing", online, f"{control}: {cached}", f"{best}: {cached}", _AT_ALL, False
         ),

@@ -102,7 +102,7 @@ def test_baselines_meet_the_same_bytes(home, run):
 def test_the_online_track_stands_apart(home, run):
     rows = list(home.evaluate([run.id], support=(512,), steps=1, methods=["adapt", "online"]))
     tracks = {row.method: row.track for row in rows}
-    online = ["dynamic evaluation", "PPMd", "PPMd primed", "xz"]
+    online = ["dynamic evaluation", "cache", "dynamic evaluation + cache", "PPMd", "PPMd primed", "xz"]
     assert tracks == {"adapt": "static", **dict.fromkeys(online, "online")}
     assert {row.run_id for row in rows if row.method.startswith(("PPMd", "xz"))} == {None}
     assert len({row.bytes for row in rows}) == 1
