@@ -65,7 +65,7 @@ class Speed(Pretrained):
                         f"the 95 % bootstrap interval over tasks. {META.capitalize()} runs were trained with "
                         f"{steps} adaptation steps; {TWIN} is the control: joint training, as much compute.",
                         *(figure for pair in parts for figure in pair),
-                        Table.of("Bits per byte: before adaptation, where it is best, and after the last step.", _ends_table(ends)),
+                        Table.of("Bits per byte, and where it is best.", _ends_table(ends)),
                     ),
                 ),
                 Section(
