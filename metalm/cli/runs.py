@@ -17,6 +17,8 @@ commands = typer.Typer(
 )
 Ref = Annotated[str, typer.Argument(metavar="RUN", help="Its name, or a unique prefix of its id.")]
 _LISTED = ("name", "status", "algorithm", "split", "step", "progress", "best_bits_per_byte", "id")
+Half = Annotated[bool, typer.Option("--half", help="Weights in half precision: half as large.")]
+Points = Annotated[int | None, typer.Option(min=2, help="About so many of each curve, not all.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Only queue it; a running app trains it.")]
 
 
@@ -109,11 +111,20 @@ def export(
     context: typer.Context,
     run: Ref,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
+    half: Half = False,
+    points: Points = None,
     as_json: AsJson = False,
 ) -> None:
     """Writes a run as a bundle: config, weights, metrics, evaluations."""
     perform(
-        context, "runs export", show=print_stream, as_json=as_json, run=run, directory=absolute(directory)
+        context,
+        "runs export",
+        show=print_stream,
+        as_json=as_json,
+        run=run,
+        directory=absolute(directory),
+        half=half,
+        points=points,
     )
 
 

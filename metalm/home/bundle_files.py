@@ -1,15 +1,16 @@
 """The run bundle: a directory with all there is to say about a finished run, for whatever leaves or enters.
 
-`run.json` (the run and its lineage, its split with hashes, tokenizer, versions), `weights.safetensors` under
-the article's names, `adaptation.safetensors` where the run learned how to adapt, `metrics.parquet`,
-`evaluations.parquet`. Nothing in it is executed when it is read, and no text is in it.
+`run.json` (the run and its lineage, its split with hashes, tokenizer, versions, how often it opened which
+meta-test), `weights.safetensors` under the article's names, whole or in half precision,
+`adaptation.safetensors` where the run learned how to adapt, `metrics.parquet`, `evaluations.parquet`. Nothing
+in it is executed when it is read, and no text is in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from metalm.home.bundle_json import (
     RUN_FILE,
     description,
     read_json,
+    told_openings,
     told_run,
     told_split,
     told_summary,
@@ -70,33 +72,52 @@ EVALUATIONS = pa.schema(
 class Bundle:
     """What a bundle holds beside its weights and what was learned about adaptation: of these, the hashes.
 
-    summary: what the runs table shows, None where nothing is. learned_sha256: None when nothing was learned.
+    summary: what the runs table shows, None where nothing is. openings: how often the run opened meta-test,
+    by the id of the split. learned_sha256: None when nothing was learned.
     """
 
     run: Run
     split: Split
     tokenizer: Tokenizer
     summary: dict[str, Any] | None
+    openings: Mapping[str, int]
     weights_sha256: str
     learned_sha256: str | None
     metrics: pa.Table
     evaluations: pa.Table
 
 
-def write_bundle(bundle: Bundle, tensors: Path, folder: Path) -> None:
-    """Writes a bundle into an empty folder; tensors: where the files to copy are."""
-    copy_tensors(tensors, folder)
-    pq.write_table(bundle.metrics.cast(METRICS), folder / METRICS_FILE)
-    pq.write_table(bundle.evaluations.cast(EVALUATIONS), folder / EVALUATIONS_FILE)
+def write_bundle(bundle: Bundle, folder: Path) -> None:
+    """Writes a bundle into a folder that has its tensors already."""
+    for name, table, schema in (
+        (METRICS_FILE, bundle.metrics, METRICS),
+        (EVALUATIONS_FILE, bundle.evaluations, EVALUATIONS),
+    ):
+        pq.write_table(table.cast(schema), folder / name, compression="zstd")
     told = description(bundle.run, bundle.split, bundle.tokenizer, bundle.summary)
-    write_json(folder / RUN_FILE, {**told, **_hashes(bundle)})
+    write_json(folder / RUN_FILE, {**told, "openings": dict(bundle.openings), **_hashes(bundle)})
 
 
-def copy_tensors(source: Path, folder: Path) -> None:
-    """Copies the weights, and what was learned about adaptation where there is any."""
-    shutil.copyfile(source / WEIGHTS_FILE, folder / WEIGHTS_FILE)
-    if (source / LEARNED_FILE).exists():
-        shutil.copyfile(source / LEARNED_FILE, folder / LEARNED_FILE)
+def copy_tensors(source: Path, folder: Path, *, half: bool = False) -> None:
+    """Copies the weights, and what was learned about adaptation where there is any.
+
+    half: in half precision, as `metalm.model.weight_files.halve` does it.
+    """
+    for name in (WEIGHTS_FILE, LEARNED_FILE):
+        if half and (source / name).exists():
+            # Here, not above: torch takes seconds to come in.
+            from metalm.model.weight_files import halve
+
+            halve(source / name, folder / name)
+            (folder / name).chmod(0o644)
+        elif name == WEIGHTS_FILE or (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+
+
+def tensor_hashes(folder: Path) -> dict[str, str | None]:
+    """Of the tensors in a folder, as a `Bundle` has them; None where there is no such file."""
+    paths = {"weights_sha256": folder / WEIGHTS_FILE, "learned_sha256": folder / LEARNED_FILE}
+    return {name: file_sha256(path) if path.is_file() else None for name, path in paths.items()}
 
 
 def _hashes(bundle: Bundle) -> dict[str, str]:
@@ -113,15 +134,16 @@ def read_bundle(folder: Path) -> Bundle:
     data = read_json(folder / RUN_FILE)
     run = told_run(data.get("run"))
     split = told_split(data.get("split"))
+    evaluations = _read_table(folder / EVALUATIONS_FILE, EVALUATIONS)
     bundle = Bundle(
         run=run,
         split=split,
         tokenizer=told_tokenizer(data.get("tokenizer"), run),
         summary=told_summary(data.get("summary")),
-        weights_sha256=file_sha256(folder / WEIGHTS_FILE),
-        learned_sha256=file_sha256(folder / LEARNED_FILE) if (folder / LEARNED_FILE).is_file() else None,
+        openings={**_least_openings(evaluations), **told_openings(data.get("openings", {}))},
+        **tensor_hashes(folder),
         metrics=_read_table(folder / METRICS_FILE, METRICS),
-        evaluations=_read_table(folder / EVALUATIONS_FILE, EVALUATIONS),
+        evaluations=evaluations,
     )
     if split.id != run.split_id:
         raise BundleError(f"the split of run {run.name!r} must be {run.split_id}, got {split.id}")
@@ -134,6 +156,12 @@ def read_bundle(folder: Path) -> Bundle:
     if set(bundle.evaluations["run_id"].to_pylist()) - {run.id}:
         raise BundleError(f"{EVALUATIONS_FILE} must hold rows of run {run.id} only")
     return bundle
+
+
+def _least_openings(evaluations: pa.Table) -> dict[str, int]:
+    """What a bundle that does not tell its openings must have had: one a split whose meta-test it has."""
+    pairs = rows(evaluations.select(["split_id", "role"]))
+    return {split_id: 1 for split_id, role in pairs if role == "meta-test"}
 
 
 def file_sha256(path: Path) -> str:

@@ -26,6 +26,7 @@ from metalm.text.tokenizers import Tokenizer
 FORMAT = "metalm run bundle 1"
 RUN_FILE = "run.json"
 MAX_JSON_BYTES = 256 << 20
+MAX_OPENINGS = 10_000  # of one meta-test by one run: each is a row
 
 # What belongs to the process that trained, not to the run.
 _OWNERSHIP = ("owner_pid", "owner_boot", "heartbeat")
@@ -160,6 +161,16 @@ def told_summary(told: Any) -> dict[str, Any] | None:
     ):
         raise BundleError(f"'summary' in {RUN_FILE} must have the numbers {', '.join(SUMMARY)}, got {told!r}")
     return told
+
+
+def told_openings(told: Any) -> dict[str, int]:
+    """How often the run opened meta-test, by the id of the split."""
+    openings = _object(told, "openings")
+    if not all(_fits(number, int) and 1 <= number <= MAX_OPENINGS for number in openings.values()):
+        raise BundleError(
+            f"'openings' in {RUN_FILE} must be whole numbers from 1 to {MAX_OPENINGS}, got {told!r}"
+        )
+    return openings
 
 
 def _object(told: Any, name: str) -> dict[str, Any]:

@@ -17,12 +17,13 @@ from metalm.home.bundle_files import (
     WEIGHTS_FILE,
     Bundle,
     copy_tensors,
-    file_sha256,
     read_bundle,
     rows,
+    tensor_hashes,
     write_bundle,
 )
 from metalm.home.live import Live
+from metalm.home.thinning import thinned
 from metalm.store.metrics import Point
 from metalm.store.runs import Run
 from metalm.store.values import free_name
@@ -34,28 +35,35 @@ SCRATCH_PREFIX = ".bundle-"
 class Bundles(Live):
     """The part of a home that exports and imports runs."""
 
-    def export_run(self, ref: str, directory: Path) -> Path:
+    def export_run(
+        self, ref: str, directory: Path, *, half: bool = False, max_points: int | None = None
+    ) -> Path:
         """Writes a finished run as a bundle into `directory`, which must not exist or be empty.
 
-        Raises RunStateError when it is not finished, BundleError when the directory cannot be written.
+        half: weights in half precision, half as large. max_points: of a curve, see `thinned`; None is all.
+        Raises RunStateError when it is not finished, ConfigError when max_points is below 2, BundleError when
+        the directory cannot be written.
         """
         run = self.run(ref)
         if run.status != "finished":
             raise RunStateError(f"run {run.name!r} must be finished to be exported, it is {run.status}")
         self.store.flush()
-        bundle = Bundle(
-            run=run,
-            split=self.store.splits.get(run.split_id),
-            tokenizer=self.store.tokenizers.get(run.tokenizer),
-            summary=self.store.runs.summary(run.id),
-            **self._hashes(run),
-            metrics=self.store.metrics.table(run.id),
-            evaluations=self.store.evaluations.table(run.id),
-        )
+        metrics = self.store.metrics.table(run.id)
         directory = Path(directory)
         try:
             with _appearing(directory) as folder:
-                write_bundle(bundle, self.run_dir(run.id), folder)
+                copy_tensors(self.run_dir(run.id), folder, half=half)
+                bundle = Bundle(
+                    run=run,
+                    split=self.store.splits.get(run.split_id),
+                    tokenizer=self.store.tokenizers.get(run.tokenizer),
+                    summary=self.store.runs.summary(run.id),
+                    openings=self.store.splits.openings_by(run.id),
+                    **tensor_hashes(folder),
+                    metrics=metrics if max_points is None else thinned(metrics, max_points),
+                    evaluations=self.store.evaluations.table(run.id),
+                )
+                write_bundle(bundle, folder)
         except OSError as error:
             raise BundleError(f"{directory} must be a new or empty directory: {error.strerror}") from error
         return directory
@@ -68,18 +76,23 @@ class Bundles(Live):
         """
         bundle = read_bundle(Path(directory))
         self._check_usable(bundle, Path(directory))
-        known = dict(self.store.runs.names())
-        if bundle.run.id in known:
+        if bundle.run.id in dict(self.store.runs.names()):
             return self._known(bundle)
-        run = replace(bundle.run, name=free_name(bundle.run.name, set(known.values())))
+        return self._take_in(bundle, Path(directory))
+
+    def _take_in(self, bundle: Bundle, directory: Path) -> Run:
+        """Adds the run of a bundle that was found good, and is not here, from the bundle's directory."""
+        taken = {name for _, name in self.store.runs.names()}
+        run = replace(bundle.run, name=free_name(bundle.run.name, taken))
         with _appearing(self.run_dir(run.id)) as folder:
-            copy_tensors(Path(directory), folder)
+            copy_tensors(directory, folder)
         try:
             self.store.bundles.add(
                 run,
                 self._renamed(bundle.split),
                 tokenizer=bundle.tokenizer,
                 summary=bundle.summary,
+                openings=bundle.openings,
                 points=(Point(*row) for row in rows(bundle.metrics)),
                 scores=rows(bundle.evaluations),
             )
@@ -92,16 +105,11 @@ class Bundles(Live):
     def _known(self, bundle: Bundle) -> Run:
         here = self.store.runs.get(bundle.run.id)
         theirs = {"weights_sha256": bundle.weights_sha256, "learned_sha256": bundle.learned_sha256}
-        if self._hashes(here) != theirs:
+        if tensor_hashes(self.run_dir(here.id)) != theirs:
             raise BundleError(
                 f"run {bundle.run.name!r} must be new or the same as here, {here.name!r} differs"
             )
         return here
-
-    def _hashes(self, run: Run) -> dict[str, str | None]:
-        """Of the run's files here, as a `Bundle` has them; None where there is no such file."""
-        paths = {"weights_sha256": self.weights_path(run.id), "learned_sha256": self.learned_path(run.id)}
-        return {name: file_sha256(path) if path.exists() else None for name, path in paths.items()}
 
     def _renamed(self, split: Split) -> Split:
         """The split under a name that is free here; its hash stays what it is."""

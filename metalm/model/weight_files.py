@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -42,11 +43,32 @@ def save_tensors(
 
 
 def load_weights(path: Path) -> Weights:
-    """The weights of a file, by name, on the CPU. Raises BundleError when it is not a safetensors file."""
+    """The weights of a file, by name, on the CPU; those in half precision come as float32.
+
+    Raises BundleError when it is not a safetensors file.
+    """
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise BundleError(f"{path.name} must be a safetensors file: {error}") from error
+    return {name: each.float() if each.dtype is torch.float16 else each for name, each in tensors.items()}
+
+
+def halve(source: Path, path: Path) -> None:
+    """Writes the tensors of a file to `path` in half precision, with the same header.
+
+    A tensor whose numbers are too large or too small for it stays as it is. Raises BundleError when `source`
+    is not a safetensors file.
+    """
+    tensors = {name: _halved(tensor) for name, tensor in load_weights(source).items()}
+    save_tensors(path, tensors, notes=notes_of(source))
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """In half precision, unless a number moves by more than the largest one is rounded by."""
+    half = tensor.half()
+    moved = (half.to(tensor) - tensor).abs().max()
+    return half if moved <= torch.finfo(torch.float16).eps / 2 * tensor.abs().max() else tensor
 
 
 def step_of(path: Path) -> int | None:

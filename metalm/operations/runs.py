@@ -52,10 +52,18 @@ def delete(home: Home, _jobs: JobManager, *, run: str) -> Iterator[Line]:
     yield {"event": "deleted", "id": found.id, "name": found.name}
 
 
-def export(home: Home, _jobs: JobManager, *, run: str, directory: str) -> Iterator[Line]:
-    """One line: the run as a bundle in `directory`."""
+def export(
+    home: Home,
+    _jobs: JobManager,
+    *,
+    run: str,
+    directory: str,
+    half: bool = False,
+    points: int | None = None,
+) -> Iterator[Line]:
+    """One line: the run as a bundle in `directory`; `points` of each curve, None being all."""
     found = home.run(run)
-    path = home.export_run(found.id, Path(directory))
+    path = home.export_run(found.id, Path(directory), half=half, max_points=points)
     yield {"event": "exported", "id": found.id, "name": found.name, "directory": str(path)}
 
 

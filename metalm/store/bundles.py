@@ -27,13 +27,15 @@ class Bundles:
         *,
         tokenizer: Tokenizer,
         summary: Mapping[str, Any] | None,
+        openings: Mapping[str, int],
         points: Iterable[Point],
         scores: Iterable[tuple],
     ) -> None:
         """A run with its split (unless that is here), tokenizer, points and evaluations.
 
-        summary: the numbers of `run_summary`. scores: values of evaluations.COLUMNS, `adaptation` as JSON
-        text. Raises SplitError when another split has this one's name.
+        summary: the numbers of `run_summary`. openings: how often the run opened meta-test, by split id.
+        scores: values of evaluations.COLUMNS, `adaptation` as JSON text. Raises SplitError when another split
+        has this one's name.
         """
 
         def insert(transaction: Transaction) -> None:
@@ -44,6 +46,8 @@ class Bundles:
             if summary is not None:
                 values = {"run": run.id, **summary}
                 transaction.append("run_summary", tuple(values), [tuple(values.values())])
+            opened = ((split_id, run.id, at) for split_id, number in openings.items() for _ in range(number))
+            transaction.append("openings", ("split_id", "run_id", "created_at"), opened)
             transaction.append("metrics", ("run", *Point._fields), ((run.id, *point) for point in points))
             scored = ((*score, at) for score in scores)
             transaction.append("evaluations", (*evaluations.COLUMNS, "created_at"), scored)

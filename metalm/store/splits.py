@@ -83,7 +83,12 @@ class Splits:
         """How often meta-test of this split was opened."""
         return self._database.rows("SELECT count(*) FROM openings WHERE split_id = ?", [split_id])[0][0]
 
+    def openings_by(self, run_id: str) -> dict[str, int]:
+        """How often a run opened meta-test, by the id of the split."""
+        return dict(self._database.rows(_OPENINGS_BY, [run_id]))
 
+
+_OPENINGS_BY = "SELECT split_id, count(*) FROM openings WHERE run_id = ? GROUP BY split_id ORDER BY split_id"
 _MEMBERS = """
 SELECT m.split_id, m.task_id, m.name, t.corpus_id, t."begin", t."end", m.groups, m.relatives, m.role, m.near
 FROM split_tasks m JOIN tasks t ON t.id = m.task_id ORDER BY m.split_id, m.position

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from article import LanguageModel
 from homes import SPLIT
 
+from metalm import units
 from metalm.errors import BundleError, RunStateError
 from metalm.model.weight_files import load_weights
+from metalm.text.samples import SAMPLES_DIR
 
 
 @pytest.fixture
@@ -73,6 +76,55 @@ def test_an_imported_run_is_ready_without_its_texts(bundle, another_home):
     again = another_home.export_run(run.id, another_home.path.parent / "again")
     for name in ("weights.safetensors", "metrics.parquet", "evaluations.parquet", "run.json"):
         assert (again / name).read_bytes() == (directory / name).read_bytes(), name
+
+
+def test_a_bundle_in_half_precision_is_half_as_large_and_adapts_alike(bundle, another_home, tmp_path):
+    home, run, directory = bundle
+    half = home.export_run(run.id, tmp_path / "half", half=True)
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (half, directory)]
+    assert sizes[0] < 0.6 * sizes[1]
+    another_home.import_run(half)
+    assert {each.dtype for each in load_weights(another_home.weights_path(run.id)).values()} == {
+        torch.float32
+    }
+    for name in ("el", "en", "ta", "zh-CN"):
+        text = (SAMPLES_DIR / "languages" / f"{name}.txt").read_text("utf-8")[:1500]
+        support, query = text[:1000].encode(), text[1000:].encode()
+        here, there = (list(each.adapt(run.id, support, query, steps=3)) for each in (another_home, home))
+        for ours, theirs in zip(here, there, strict=True):
+            bits = [units.bits_per_byte(step.score.nats, step.score.bytes) for step in (ours, theirs)]
+            assert bits[0] == pytest.approx(bits[1], abs=1e-3)
+    again = another_home.export_run(run.id, another_home.path.parent / "again")
+    for name in ("weights.safetensors", "metrics.parquet", "evaluations.parquet", "run.json"):
+        assert (again / name).read_bytes() == (half / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_the_weights_of_a_bundle_load_into_the_articles_class(bundle, another_home, tmp_path, half):
+    home, run, _ = bundle
+    directory = home.export_run(run.id, tmp_path / "out", half=half)
+    theirs = LanguageModel(256, 8, 8)
+    theirs.load_state_dict(load_weights(directory / "weights.safetensors"), strict=True)
+    another_home.import_run(directory)
+    text = (SAMPLES_DIR / "languages" / "el.txt").read_bytes()[:300]
+    tokens_TB = torch.frombuffer(bytearray(text), dtype=torch.uint8).long()[:, None]
+    assert torch.equal(theirs(tokens_TB, None)[0], another_home.load(run.id).model(tokens_TB)[0])
+
+
+@pytest.mark.parametrize(("is_told", "counted"), [(True, 2), (False, 1)], ids=["told", "older version"])
+def test_a_bundle_counts_the_openings_of_meta_test(home, new_run, another_home, tmp_path, is_told, counted):
+    run = home.train(new_run().id)
+    for _ in range(2):
+        list(home.evaluate([run.id], role="meta-test", support=(0,), steps=1))
+    directory = home.export_run(run.id, tmp_path / "opened")
+    data = json.loads((directory / "run.json").read_text())
+    assert data["openings"] == {run.split_id: 2}
+    if not is_told:  # then its rows tell of one
+        del data["openings"]
+        (directory / "run.json").write_text(json.dumps(data))
+    another_home.import_run(directory)
+    another_home.import_run(directory)
+    assert another_home.openings(SPLIT) == counted
 
 
 def test_importing_twice_is_importing_once(bundle, another_home):
@@ -191,6 +243,9 @@ def test_a_directory_that_is_none_is_refused(tmp_path, another_home):
         (lambda d: d["tokenizer"].update(hash="0" * 64), "tokenizer"),
         (lambda d: d.update(weights_sha256="0" * 64), "must have the hash"),
         (lambda d: d.update(summary={"a": 1}), "summary"),
+        (lambda d: d.update(openings=[1]), "must have an object 'openings'"),
+        (lambda d: d.update(openings={"a" * 16: 0}), "'openings' in run.json must be whole numbers"),
+        (lambda d: d.update(openings={"a" * 16: 10**9}), "'openings' in run.json must be whole numbers"),
     ],
 )
 def test_a_bundle_that_contradicts_itself_is_refused(change, copy, another_home, edit, message):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from homes import SPLIT, TINY_FOMAML
+from safetensors.torch import load_file
 
 from metalm.errors import BundleError
 from metalm.model.weight_files import load_weights, save_tensors, step_of
@@ -103,6 +104,21 @@ def test_a_bundle_carries_what_was_learned(home, another_home, exported):
     assert sorted(file.name for file in again.iterdir()) == sorted(file.name for file in directory.iterdir())
     assert (again / "adaptation.safetensors").read_bytes() == home.learned_path(run.id).read_bytes()
     assert another_home.import_run(directory).id == run.id
+
+
+def test_a_bundle_in_half_precision_halves_what_was_learned_too(home, another_home, exported):
+    run, directory = exported
+    half = home.export_run(run.id, directory.with_name("half"), half=True)
+    for name in ("weights.safetensors", "adaptation.safetensors"):
+        assert {each.dtype for each in load_file(half / name).values()} == {torch.float16}
+    another_home.import_run(half)
+
+    loaded = another_home.load(run.id)
+    assert {each.dtype for each in (*loaded.weights.values(), *loaded.rule.learned.values())} == {
+        torch.float32
+    }
+    here, there = (list(each.adapt(run.id, TEXT, TEXT[:300], steps=2)) for each in (another_home, home))
+    assert here[2].score.nats == pytest.approx(there[2].score.nats, rel=1e-3)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "flipped", "other"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from article import LanguageModel
 from torch import nn, optim
 
 from metalm.config import ALGORITHMS, Adam, Fomaml, InnerLoop, Joint, Reptile, RunConfig, Sequential
@@ -285,20 +286,6 @@ def test_joint_descends_the_mean_over_all_windows(model, tasks, watch):
     for batch, loss in zip(batches, watch.losses(), strict=True):
         assert loss.task_id == batch.task_id
         assert loss.nats == pytest.approx(float(plain_loss(model, batch.windows_BT).detach()) * loss.tokens)
-
-
-class LanguageModel(nn.Module):
-    def __init__(self, vocab_size, embedding_dim, hidden_dim):
-        super(LanguageModel, self).__init__()  # noqa: UP008 (as printed)
-        self.embedding = nn.Embedding(vocab_size, embedding_dim)
-        self.rnn = nn.GRU(embedding_dim, hidden_dim)
-        self.linear = nn.Linear(hidden_dim, vocab_size)
-
-    def forward(self, x, hidden):
-        embedded = self.embedding(x)
-        output, hidden = self.rnn(embedded, hidden)
-        output = self.linear(output)
-        return output, hidden
 
 
 def meta_train(model, tasks, optimizer, device):

@@ -1,11 +1,22 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from metalm.config import ModelConfig
 from metalm.errors import BundleError, ConfigError
 from metalm.model.fast_weights import slow_weights
 from metalm.model.gru import new_model
-from metalm.model.weight_files import fitting, load_weights, model_with, save_weights
+from metalm.model.weight_files import (
+    fitting,
+    halve,
+    load_weights,
+    model_with,
+    notes_of,
+    save_tensors,
+    save_weights,
+)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -68,6 +79,38 @@ def test_another_vocabulary_is_refused():
 
     with pytest.raises(ConfigError, match=r"is \(8, 5\) there and \(7, 5\) here; .* tokenizer"):
         fitting(weights, new_model(config, 7, seed=1), "run 'r1'")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False), min_size=1, max_size=9))
+def test_a_halved_file_is_as_near_as_half_precision_gets_or_is_left_whole(tmp_path_factory, numbers):
+    folder = tmp_path_factory.mktemp("halved")
+    weight = torch.tensor(numbers)
+    save_tensors(folder / "whole", {"weight": weight}, step=7, notes={"of": "r1"})
+
+    halve(folder / "whole", folder / "half")
+
+    read = load_weights(folder / "half")["weight"]
+    assert read.dtype is torch.float32
+    assert (read - weight).abs().max() <= weight.abs().max() / 2048
+    if load_file(folder / "half")["weight"].dtype is torch.float32:
+        assert torch.equal(read, weight)
+        assert weight.abs().max() >= 65504 or weight.abs().max() < 2**-14
+    assert notes_of(folder / "half") == {"of": "r1", "step": "7"}
+
+
+def test_a_halved_file_is_half_as_large_and_still_tied(tmp_path):
+    config = ModelConfig(embedding=32, hidden=32, tied=True)
+    model, blank = new_model(config, 256, seed=1), new_model(config, 256, seed=2)
+    save_weights(tmp_path / "whole", slow_weights(model), step=3)
+
+    halve(tmp_path / "whole", tmp_path / "half")
+
+    assert (tmp_path / "half").stat().st_size < 0.52 * (tmp_path / "whole").stat().st_size
+    read = model_with(blank, load_weights(tmp_path / "half"), "run 'r1'")
+    assert read.linear.weight is read.embedding.weight
+    tokens_TB = torch.randint(256, (11, 2))
+    assert torch.allclose(read(tokens_TB)[0], model(tokens_TB)[0], atol=2e-3)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
