@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 TEXTS = {"alpha": "abcde ", "beta": "bcdef ", "gamma": "cdefg ", "delta": "defgh "}
@@ -56,6 +57,24 @@ def tiny_config(**settings: str):
 
     more = {key.replace("__", "."): value for key, value in settings.items()}
     return make_config("fomaml", settings={**TINY_FOMAML, **more})
+
+
+def ship_models(home, folder: Path):
+    """(run, twin): meta-trained from a joint run on `languages`, and its control, as bundles in a folder.
+
+    home: one with the samples. Both are evaluated on meta-test; the joint run that they start from stays out.
+    """
+    from metalm.operations.training import make_config
+
+    joint = make_config("joint", settings={**TINY_JOINT, "joint.batch": "1", "budget.amount": "1"})
+    parent = home.train(home.create_run(joint, "languages", name="base").id)
+    config = replace(tiny_config(budget__amount="40", validation__every="20"), init=parent.id)
+    run = home.train(home.create_run(config, "languages", name="base fomaml").id)
+    twin = home.train(home.create_twin(run.id, name="base joint").id)
+    list(home.evaluate([run.id, twin.id], role="meta-test", support=(0, 512), steps=1))
+    for each in (run, twin):
+        home.export_run(each.id, folder / each.name.replace(" ", "-"), half=True, max_points=500)
+    return run, twin
 
 
 _ROLES = {"meta-validation": "gamma", "meta-test": "delta"}

@@ -1,8 +1,9 @@
 """A home directory as one object: texts, learning, evaluation and the store are joined here and nowhere else.
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
-`splits`, `runs`, `kept`, `training`, `twins`, `loading`, `expertise`, `contending`, `evaluating`, `live`,
-`bundles`; `estimating` stands on `training` alone. Here is how a home is opened, swept and closed.
+`splits`, `runs`, `kept`, `training`, `twins`, `loading`, `expertise`, `tunings`, `coding`, `contending`,
+`evaluating`, `live`, `bundles`, `samples`; `estimating` stands on `training` alone. Here is how a home is
+opened, swept and closed.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from types import TracebackType
 from typing import Self
 
 from metalm.errors import HomeError
-from metalm.home.bundles import SCRATCH_PREFIX, Bundles
+from metalm.home.bundles import SCRATCH_PREFIX
 from metalm.home.estimating import Estimating
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
 from metalm.home.place import RUN_FILES, RUN_FOLDER, STUDY_FILES
+from metalm.home.samples import Samples
 from metalm.store.store import Store
 from metalm.text.corpora import corpus_path
 from metalm.text.ingest import remove_leftovers
@@ -29,7 +31,7 @@ TEXT_FILE = re.compile(r"[0-9a-f]{16}\.(txt|new)")
 STORE_FILE = "metalm.duckdb"
 
 
-class Home(Bundles, Estimating):
+class Home(Samples, Estimating):
     """An open home. Any thread may call any method; `Home.open` makes one, `close` or a `with` ends it."""
 
     def __init__(self, path: Path, store: Store, owner: Owner) -> None:
@@ -42,8 +44,8 @@ class Home(Bundles, Estimating):
         """Opens the home in a directory, made where there is none, and owns it until `close`.
 
         doing: what other processes are told that this one does with it. samples: at its first start a home
-        gets the shipped corpora and splits. Raises HomeError when a living process owns it, which is named,
-        or when its files cannot be read or written.
+        gets the shipped corpora, splits and runs. Raises HomeError when a living process owns it, which is
+        named, or when its files cannot be read or written.
         """
         path = Path(path).absolute()
         refuse_if_owned(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,9 +11,7 @@ from metalm.home.place import Place, resolve
 from metalm.text.corpora import Corpus, corpus_path
 from metalm.text.ingest import ingest
 from metalm.text.scripts import main_script
-from metalm.text.splits import freeze
 from metalm.text.statistics import Statistics, describe
-from metalm.text.tasks import tasks_of
 
 SCRIPT_BYTES = 1 << 18  # of a new text's beginning: enough to tell the script that it is written in
 
@@ -117,37 +113,6 @@ class Texts(Place):
             return statistics
         pairs = {key: [tuple(pair) for pair in kept[key]] for key in ("top_characters", "top_words")}
         return Statistics(**{**kept, **pairs})
-
-    def add_samples(self) -> None:
-        """The shipped corpora and splits, at the first start of a home; never again once they were there."""
-        if self.store.events.has("samples"):
-            return
-        from metalm.text.samples import SAMPLE_SPLITS, sample_corpora
-
-        self.corpora_dir.mkdir(exist_ok=True)
-        corpora = []
-        for source, corpus in sample_corpora():
-            path = corpus_path(self.corpora_dir, corpus.id)
-            shutil.copyfile(source, path.with_suffix(".new"))
-            os.replace(path.with_suffix(".new"), path)
-            corpora.append(corpus)
-        tasks = {task.name: task for task in tasks_of(corpora)}
-        splits = [
-            freeze(
-                sample.name,
-                tasks.values(),
-                {tasks[name].id: role for name, role in sample.roles.items()},
-                family=sample.family,
-                fold=sample.fold,
-                folds=sample.folds,
-            )
-            for sample in SAMPLE_SPLITS
-        ]
-        self.store.corpora.add(*corpora)
-        self.store.splits.add(*splits)
-        self.store.events.add(
-            "samples", "", f"{len(corpora)} sample corpora and {len(splits)} splits were added"
-        )
 
 
 def _script(path: Path) -> dict[str, str]:

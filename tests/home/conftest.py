@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from homes import SPLIT, small_home, tiny_config
+from homes import SPLIT, ship_models, small_home, tiny_config
 
 from metalm.home import Home
 
@@ -40,6 +40,14 @@ def bundle(tmp_path_factory):
     list(opened.evaluate([run.id], support=(0, 512), steps=2))
     yield opened, opened.run(run.id), opened.export_run(run.id, folder / "exported")
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory):
+    """(home, run, twin, folder) of `ship_models`. Not to be changed."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with Home.open(folder / "home", doing="test") as opened:
+        yield opened, *ship_models(opened, folder / "models"), folder / "models"
 
 
 @pytest.fixture
