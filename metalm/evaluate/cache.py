@@ -5,10 +5,11 @@ p_k(b | c) = (max(n(c b) - D, 0) + D u(c) p_{k-1}(b | c')) / n(c), c' being the 
 often the context was followed by anything, u(c) by how many different bytes; below the shortest every byte is
 as likely, and a context that was never met says what the next shorter one does. A byte is counted only in
 contexts no shorter than the longest that had been followed by it, as PPM does: short contexts so hold what
-long ones could not foresee.
+long ones could not foresee. Beside them stand the word so far, and that with the word before, counted always.
 Sources: Ney, Essen and Kneser 1994, "On structuring probabilistic dependences in stochastic language
-modelling"; Moffat 1990, "Implementing the PPM data compression scheme" (update exclusion).
-Shapes: E experts (one a context length), V = 256 bytes.
+modelling"; Moffat 1990, "Implementing the PPM data compression scheme" (update exclusion); word contexts as
+in PAQ (Mahoney 2005).
+Shapes: E experts (one a context), V = 256 bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import numpy as np
 
 # Lengths of contexts. Letters of many scripts take three bytes: 12 are four of them.
 ORDERS = (0, 1, 2, 3, 4, 6, 8, 12, 16)
+_UNDER_WORDS = 4  # of those, how many carry the word so far
+_WORD_BYTES = 32  # of a word; where none ends, as in Japanese, it is the last so many bytes
+_IN_WORDS = frozenset(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum())
 _DISCOUNT = 0.7
 _LEAST_P = 1e-7  # what an expert may say at least: a surprise moves the mixing weights no further
 
@@ -40,41 +44,72 @@ class _Followers:
         self.total += 1
 
 
+# Most long contexts are met once: of those only the one byte is kept.
+_Met = int | _Followers
+
+
+def _interpolate(met: _Met, lower_V: np.ndarray, p_V: np.ndarray) -> None:
+    """Write into p_V what the context says over `lower_V`."""
+    if isinstance(met, int):
+        np.multiply(lower_V, _DISCOUNT, out=p_V)
+        p_V[met] += 1 - _DISCOUNT
+    else:
+        np.multiply(lower_V, _DISCOUNT * met.distinct, out=p_V)
+        p_V += met.counts_V
+        p_V *= 1 / met.total
+
+
+def _counted(met: _Met | None, byte: int) -> _Met:
+    """The same with one byte more."""
+    if met is None:
+        return byte
+    if isinstance(met, int):
+        met = _Followers(met)
+    met.add(byte)
+    return met
+
+
 class NGramCache:
     """Counts of a text so far. `look`, then `learn` the byte that came, byte after byte.
 
-    order: bytes of the longest context; -1: it says nothing. Most long contexts are met once: of those only
-    the one byte is kept, so that a context takes near 200 bytes of memory.
+    order: bytes of the longest context; -1: it says nothing. words: whether words are contexts too.
+    Memory: about 1.3 kB for each byte of a text of natural language.
     """
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, *, words: bool = True) -> None:
         self.orders = tuple(k for k in ORDERS if k <= order)
-        self._followers: dict[bytes, int | _Followers] = {}
-        self._recent = b""
-        self._p_EV = np.empty((len(self.orders), 256), dtype=np.float32)
-        self._uniform_V = np.full(256, 1 / 256, dtype=np.float32)
+        self._recent, self._word, self._word_before = b"", b"", b""
+        self._after: dict[bytes, _Met] = {}
+        self._after_words: dict[tuple[bytes, ...], _Met] = {}
+        self._has_words = words and order >= 0
+        self.num_experts = len(self.orders) + 2 * self._has_words
+        # The first row is below all contexts, and stays as it is.
+        self._p_EV = np.full((1 + self.num_experts, 256), 1 / 256, dtype=np.float32)
 
     def look(self) -> np.ndarray:
-        """(E, 256) float32: log probabilities of the next byte by contexts of rising length."""
-        size = len(self._recent)
+        """(E, 256) float32: log probabilities of the next byte, by contexts of rising length, then words."""
+        size, p_EV = len(self._recent), self._p_EV
         self._contexts = [self._recent[size - k :] for k in self.orders if k <= size]
         self._met = []
-        lower_V = self._uniform_V
-        for p_V, context in zip(self._p_EV, self._contexts, strict=False):
-            followers = self._followers.get(context)
-            if followers is None:  # nor was any longer one met
+        for row, context in enumerate(self._contexts):
+            met = self._after.get(context)
+            if met is None:  # nor was any longer one met
                 break
-            self._met.append(followers)
-            if isinstance(followers, int):
-                np.multiply(lower_V, _DISCOUNT, out=p_V)
-                p_V[followers] += 1 - _DISCOUNT
-            else:
-                np.multiply(lower_V, _DISCOUNT * followers.distinct, out=p_V)
-                p_V += followers.counts_V
-                p_V *= 1 / followers.total
-            lower_V = p_V
-        self._p_EV[len(self._met) :] = lower_V
-        return np.log(np.maximum(self._p_EV, _LEAST_P))
+            self._met.append(met)
+            _interpolate(met, p_EV[row], p_EV[row + 1])
+        longest = len(self._met)
+        p_EV[longest + 1 : len(self.orders) + 1] = p_EV[longest]
+        if self._has_words:
+            lower_V = p_EV[min(_UNDER_WORDS, len(self.orders))]
+            self._words = (self._word,), (self._word_before, self._word)
+            for context, p_V in zip(self._words, p_EV[-2:], strict=True):
+                met = self._after_words.get(context)
+                if met is None:
+                    p_V[:] = lower_V
+                else:
+                    _interpolate(met, lower_V, p_V)
+                lower_V = p_V
+        return np.log(np.maximum(p_EV[1:], _LEAST_P))
 
     @property
     def longest(self) -> int:
@@ -91,19 +126,19 @@ class NGramCache:
 
     def learn(self, byte: int) -> None:
         """Count the byte that came after the last look."""
-        met, lowest = self._met, 0
-        for place in range(len(met) - 1, 0, -1):
-            followers = met[place]
-            if followers == byte if isinstance(followers, int) else followers.counts_V[byte]:
+        lowest = 0
+        for place in range(len(self._met) - 1, 0, -1):
+            met = self._met[place]
+            if met == byte if isinstance(met, int) else met.counts_V[byte]:
                 lowest = place
                 break
-        for place in range(lowest, len(self._contexts)):
-            followers = met[place] if place < len(met) else None
-            if followers is None:
-                self._followers[self._contexts[place]] = byte
-            elif isinstance(followers, int):
-                more = self._followers[self._contexts[place]] = _Followers(followers)
-                more.add(byte)
-            else:
-                followers.add(byte)
+        for context in self._contexts[lowest:]:
+            self._after[context] = _counted(self._after.get(context), byte)
         self._recent = (self._recent + bytes((byte,)))[-ORDERS[-1] :]
+        if self._has_words:
+            for context in self._words:
+                self._after_words[context] = _counted(self._after_words.get(context), byte)
+            if byte in _IN_WORDS:
+                self._word = (self._word + bytes((byte,)))[-_WORD_BYTES:]
+            elif self._word:
+                self._word_before, self._word = self._word, b""

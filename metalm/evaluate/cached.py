@@ -34,9 +34,9 @@ from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
 
 # What is tried; every run at the same points.
-LRS, RATES = (0.05, 0.1, 0.2, 0.4), (0.001, 0.002, 0.004)
+LRS, RATES = (0.05, 0.1, 0.2, 0.4), (0.0005, 0.001, 0.002, 0.004)
 _SUPPORT_BYTES = _QUERY_BYTES = 2048  # of each task, in tuning
-_TOKENS_AT_ONCE = 1 << 18  # of streams side by side: the caches of more would take too much memory
+_TOKENS_AT_ONCE = 1 << 18  # of streams side by side: their caches take about 350 MB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,8 @@ from metalm.learn.stopping import ShouldStop, never
 from metalm.model.engine import Engine
 from metalm.model.task_weights import TaskWeights
 
-# The mixing weights before they learned: the GRU, and the longest context that was met.
-_OF_GRU, _OF_LONGEST = 0.4, 0.5
+# The mixing weights before they learned: the GRU, the longest context that was met, and the word so far.
+_OF_GRU, _OF_LONGEST, _OF_WORD = 0.36, 0.45, 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +35,18 @@ class Cache(Settings):
     order: int = setting(
         ORDERS[-1], "bytes of the longest context; -1: no cache", at_least=-1, at_most=ORDERS[-1]
     )
-    rate: float = setting(0.002, "step size of the mixing weights, a byte", at_least=0.0, at_most=1.0)
+    words: bool = setting(True, "whether the word so far and the word before are contexts, too")
+    rate: float = setting(0.001, "step size of the mixing weights, a byte", at_least=0.0, at_most=1.0)
 
 
 class Coder:
     """Charges the bytes of one stream, in order, and learns from each."""
 
     def __init__(self, settings: Cache) -> None:
-        self._cache = NGramCache(settings.order)
-        experts = len(self._cache.orders)
+        self._cache = NGramCache(settings.order, words=settings.words)
+        experts = self._cache.num_experts
         # One selector knows how far the cache can be trusted, the other the byte before.
-        self._mixer = Mixer([_starts(experts), np.zeros((256, 1 + experts))], settings.rate)
+        self._mixer = Mixer([_starts(self._cache), np.zeros((256, 1 + experts))], settings.rate)
         self._log_p_EV = np.empty((1 + experts, 256), dtype=np.float32)
         self._before = 0
 
@@ -65,13 +66,17 @@ class Coder:
         return nats_S
 
 
-def _starts(experts: int) -> np.ndarray:
+def _starts(cache: NGramCache) -> np.ndarray:
     """(K, 1 + E): a set for each number of contexts met with each certainty."""
-    sets = np.zeros((experts + 1, 3, 1 + experts))
+    lengths = len(cache.orders)
+    sets = np.zeros((lengths + 1, 3, 1 + cache.num_experts))
     sets[0, :, 0] = 1
-    for met in range(1, experts + 1):
-        sets[met, :, 0], sets[met, :, met] = _OF_GRU, _OF_LONGEST
-    return sets.reshape(-1, 1 + experts)
+    sets[1:, :, 0] = _OF_GRU
+    if cache.num_experts > lengths:
+        sets[1:, :, lengths + 1] = _OF_WORD
+    for met in range(1, lengths + 1):
+        sets[met, :, met] = _OF_LONGEST
+    return sets.reshape(-1, 1 + cache.num_experts)
 
 
 def cached_nats(

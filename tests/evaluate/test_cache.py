@@ -11,16 +11,24 @@ from metalm.evaluate.cache import ORDERS, NGramCache
 TEXTS = st.lists(st.sampled_from(b"abc "), max_size=80).map(bytes)
 
 
-def said(order, text):
+def said(order, text, words=False):
     """What a cache says before each byte of a text, and of what would follow it."""
-    cache, found = NGramCache(order), []
+    cache, found = NGramCache(order, words=words), []
     for byte in text:
         found.append(cache.look())
         cache.learn(byte)
     return [*found, cache.look()]
 
 
-def by_formula(text, orders, discount=0.7):
+def over(counts, lower, discount=0.7):
+    """What a context says, given what followed it and what a shorter one says."""
+    p = discount * len(counts) / counts.total() * lower
+    for byte, count in counts.items():
+        p[byte] += (count - discount) / counts.total()
+    return p
+
+
+def by_formula(text, orders):
     """p (E, 256) of what follows a text, from plain dictionaries: see `metalm.evaluate.cache`."""
     following: dict[bytes, Counter] = {}
     for end, byte in enumerate(text):
@@ -31,10 +39,7 @@ def by_formula(text, orders, discount=0.7):
     p, rows = np.full(256, 1 / 256), []
     for k in orders:
         counts = following.get(text[len(text) - k :]) if k <= len(text) else None
-        if counts:
-            p = discount * len(counts) / counts.total() * p
-            for byte, count in counts.items():
-                p[byte] += (count - discount) / counts.total()
+        p = over(counts, p) if counts else p
         rows.append(p)
     return np.array(rows)
 
@@ -46,22 +51,38 @@ def test_probabilities_are_those_of_the_formula(text, order):
     assert np.exp(said(order, text)[-1]) == pytest.approx(np.maximum(expected, 1e-7), rel=1e-4)
 
 
-@settings(deadline=None)
-@given(text=st.binary(max_size=120), order=st.integers(0, 16))
-def test_every_length_of_context_gives_a_distribution(text, order):
-    for log_p in said(order, text):
+@pytest.mark.parametrize("order", [0, 16])
+def test_words_are_contexts_too_wherever_they_stand(order):
+    text = "Der Bär, der Tee. der Tee: der Bär und der B".encode()
+    *contexts, word, two_words = np.exp(said(order, text, words=True)[-1])
+
+    one = over(Counter({0xC3: 2}), contexts[3 if order else 0])  # after B came the first byte of ä, twice
+    assert word == pytest.approx(one, rel=1e-4)
+    assert two_words == pytest.approx(over(Counter({0xC3: 1}), one), rel=1e-4)  # after "der B", once
+
+
+def test_of_a_word_that_does_not_end_the_last_bytes_count():
+    text = b"a" * 50 + b"x" + b"a" * 40
+    # Once of 28 times, though the second time there were other letters before.
+    assert np.exp(said(0, text, words=True)[-1][1, ord("x")]) > 0.3 / 28
+
+
+@settings(deadline=None, max_examples=50)
+@given(text=st.binary(max_size=80), order=st.integers(0, 16))
+def test_every_context_gives_a_distribution(text, order):
+    for log_p in said(order, text, words=True):
         assert np.exp(log_p.astype(np.float64)).sum(axis=1) == pytest.approx(1.0, abs=1e-4)
 
 
 @settings(deadline=None)
 @given(text=TEXTS, ends=st.tuples(TEXTS, TEXTS))
 def test_what_it_says_does_not_follow_from_what_comes(text, ends):
-    one, other = (said(16, text + end)[: len(text) + 1] for end in ends)
+    one, other = (said(16, text + end, words=True)[: len(text) + 1] for end in ends)
     assert np.array_equal(one, other)
 
 
 def test_without_a_context_it_says_nothing():
-    assert said(-1, b"abc")[-1].shape == (0, 256)
+    assert said(-1, b"abc", words=True)[-1].shape == (0, 256)
 
 
 def test_longest_and_certainty_tell_how_far_it_can_be_trusted():
