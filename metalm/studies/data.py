@@ -15,7 +15,8 @@ from metalm.studies.data_report import made
 from metalm.studies.plan import Asked, Planned, numbers
 from metalm.studies.pretrained import Pretrained, compared
 from metalm.studies.report import Report
-from metalm.text.splits import Role, Split, freeze
+from metalm.studies.splitting import keep, with_train
+from metalm.text.splits import Split
 from metalm.text.tasks import MIN_TASK_BYTES, Task, character_boundary, task_id
 
 if TYPE_CHECKING:
@@ -67,19 +68,17 @@ class Data(Pretrained):
         random.Random(0).shuffle(train)  # one order: what is among few is among many, too
         for count in numbers("tasks", self.tasks):
             if count < len(train):
-                part = _with_train(split, train[:count], f"{count} tasks")
+                part = with_train(split, train[:count], f"{count} tasks")
                 yield Point(label=f"{count} tasks", split=part, sweeps={TASKS: count})
         for size in numbers("task_bytes", self.task_bytes):
             if any(task.size > size for task in train):
-                part = _with_train(split, [_shortened(home, task, size) for task in train], f"{size} bytes")
+                part = with_train(split, [_shortened(home, task, size) for task in train], f"{size} bytes")
                 yield Point(label=f"{size} bytes", split=part, sweeps={BYTES: _mean_size(part)})
         yield Point(label="all", split=split, sweeps={TASKS: len(train), BYTES: _mean_size(split)})
 
     def prepare(self, home: Home) -> None:
         for point in self.points(home):
-            roles = {member.task.id: member.role for member in point.split.tasks}
-            tasks = [member.task for member in point.split.tasks]
-            home.freeze_split(point.split.name, tasks, roles, family=point.split.family)
+            keep(home, point.split)
 
     def runs(self, home: Home, finished: Mapping[str, Run]) -> list[Planned]:  # noqa: ARG002
         return [
@@ -97,15 +96,6 @@ class Data(Pretrained):
     def report(self, home: Home, rows: pd.DataFrame, runs: Mapping[str, Run]) -> Report:  # noqa: ARG002
         places = {point.label: point.sweeps for point in self.points(home)}
         return made(home, self, rows, places)
-
-
-def _with_train(split: Split, train: Sequence[Task], what: str) -> Split:
-    """The split with other meta-train tasks."""
-    judged = [member for member in split.tasks if member.role != "meta-train"]
-    roles: dict[str, Role] = {task.id: "meta-train" for task in train}
-    roles |= {member.task.id: member.role for member in judged}
-    name = f"{split.name} {what} ({split.id[:6]})"
-    return freeze(name, [*train, *(member.task for member in judged)], roles)
 
 
 def _shortened(home: Home, task: Task, size: int) -> Task:

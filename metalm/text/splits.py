@@ -135,7 +135,7 @@ def freeze(
         rule = "a task in meta-train and one in meta-validation or meta-test"
         raise SplitError(f"split {name!r} must have {rule}, got {len(train)} of {len(chosen)} in meta-train")
     marked = tuple(
-        SplitTask(task=task, role=role, near=_near(task, train) if role == "meta-test" else None)
+        SplitTask(task=task, role=role, near=is_near(task, train) if role == "meta-test" else None)
         for task, role in chosen
     )
     return Split(name=name, tasks=marked, family=family or name, fold=fold, folds=folds)
@@ -164,7 +164,8 @@ def _check_relatives(chosen: Iterable[tuple[Task, Role]]) -> None:
             )
 
 
-def _near(task: Task, train: Iterable[Task]) -> bool | None:
+def is_near(task: Task, train: Iterable[Task]) -> bool | None:
+    """Whether a task shares its family or script with one of `train`; None where no two name the same."""
     known = [(task.groups.get(key), other.groups.get(key)) for other in train for key in KINSHIP]
     shared = [mine == theirs for mine, theirs in known if mine and theirs]
     return any(shared) if shared else None
