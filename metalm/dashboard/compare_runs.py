@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from metalm.dashboard import empty, palette, state
+from metalm.dashboard import empty, palette, sample_runs, state
 from metalm.dashboard.palette import RunStyle
 from metalm.store.runs import Run
 
@@ -16,7 +16,8 @@ MAX_RUNS = 28  # more could not be told apart by colour and dash
 def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run.step > 0) -> list[Run]:
     """Runs chosen by name; the choice stands in the URL and is shared by Compare and Adapt.
 
-    Without a run that is `fit` the page says so and ends here, and so it does until one is chosen.
+    Without a run that is `fit` the page says so and ends here, and so it does until one is chosen. At first
+    the runs that ship are, as long as there are no others.
     """
     known = state.home().runs()
     runs = {run.name: run for run in known if fit(run)}
@@ -28,6 +29,8 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
             label="Set up a run",
         )
         st.stop()
+    if sample_runs.are_all(runs.values()):
+        state.suggest("runs", [run.name for run in sample_runs.of(runs.values())][:most])
     chosen = state.select_many(
         "Runs",
         list(runs),

@@ -7,7 +7,7 @@ not used: it refuses `st.switch_page`, and drops a choice that two pages share o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -22,6 +22,8 @@ from metalm.text.tasks import Task
 _MEMORY = "chosen."
 _WIDGET = "widget."
 _NOTICES = "notices"
+_RESULTS = "results"
+_MAX_RESULTS = 16  # megabytes each, at most
 
 
 def home() -> Home:
@@ -74,6 +76,12 @@ def choose(name: str, values: str | Iterable[str] | None) -> None:
         st.query_params[name] = chosen
     elif name in st.query_params:
         del st.query_params[name]
+
+
+def suggest(name: str, values: Iterable[str]) -> None:
+    """Choose `values` where nothing was ever chosen in this session; to have chosen nothing is a choice."""
+    if name not in st.query_params and _MEMORY + name not in st.session_state:
+        choose(name, values)
 
 
 def choose_all(values: dict[str, str | Iterable[str] | None]) -> None:
@@ -180,6 +188,20 @@ def attempt(action: Callable[[], str], **choices: str | Iterable[str] | None) ->
     notice(done)
     choose_all(choices)
     return True
+
+
+def keep_result(name: Hashable, result: Any) -> None:
+    """Remembers, for this session alone, what took time to compute; of many, the newest."""
+    results = st.session_state.setdefault(_RESULTS, {})
+    results.pop(name, None)
+    results[name] = result
+    for oldest in list(results)[:-_MAX_RESULTS]:
+        del results[oldest]
+
+
+def kept_result(name: Hashable) -> Any:
+    """What `keep_result` remembers under `name`; None when there is nothing."""
+    return st.session_state.get(_RESULTS, {}).get(name)
 
 
 def notice(text: str, kind: str = "success") -> None:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from metalm.cli.main import main
+from metalm.home.samples import SAMPLE_TAG
 
 
 class Terminal:
@@ -28,6 +29,10 @@ class Terminal:
         self.run(*words, "--json")
         assert self.code == 0, self.err
         return [json.loads(line) for line in self.out.splitlines()]
+
+    def runs(self):
+        """The lines of the listed runs that were trained here: those that ship stay out."""
+        return [line for line in self.lines("runs", "list") if SAMPLE_TAG not in line["tags"]]
 
 
 @pytest.fixture

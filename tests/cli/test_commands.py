@@ -35,7 +35,7 @@ def test_a_run_is_trained_evaluated_adapted_and_sampled(terminal, tmp_path):
     queued, *reports, ended = terminal.lines(*words, *settings(TINY_JOINT))
     assert (queued["event"], ended["event"], ended["status"]) == ("queued", "ended", "finished")
     assert [report["step"] for report in reports] == [0, 1, 2]
-    (listed,) = terminal.lines("runs", "list")
+    (listed,) = terminal.runs()
     assert {key: listed[key] for key in ("id", "name", "status", "seed")} == {
         "id": queued["run"],
         "name": "first",
@@ -120,13 +120,13 @@ def test_a_bad_file_among_others_is_refused_and_the_others_are_added(terminal, t
 def test_a_run_leaves_and_comes_back_as_a_bundle(terminal, tmp_path):
     words = ["train", "--split", SPLIT, "--steps", 1, "--name", "traveller"]
     terminal.lines(*words, *settings(TINY_FOMAML))
-    terminal.lines("runs", "export", "traveller", tmp_path / "bundle")
+    terminal.lines("runs", "export", "traveller", tmp_path / "bundle", "--half", "--points", 2)
     terminal.lines("runs", "delete", "traveller")
-    assert terminal.lines("runs", "list") == []
+    assert terminal.runs() == []
     (line,) = terminal.lines("runs", "import", tmp_path / "bundle")
     assert (line["name"], line["status"]) == ("traveller", "finished")
     (line,) = terminal.lines("runs", "archive", "traveller")
     assert line["event"] == "archived"
-    assert terminal.lines("runs", "list") == []
+    assert terminal.runs() == []
     assert terminal.run("runs", "extend", "traveller", "--minutes", "1").code == 1
     assert "must be extended in steps, got minutes" in terminal.err

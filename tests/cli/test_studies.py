@@ -38,7 +38,7 @@ def test_a_study_is_run_listed_shown_reported_and_deleted(terminal):
     assert [line["event"] for line in resumed] == ["queued", "evaluating", "reported", "ended"]
     terminal.lines("study", "delete", "mine")
     assert terminal.lines("study", "list") == []
-    assert len(terminal.lines("runs", "list")) == 3
+    assert len(terminal.runs()) == 3
 
 
 def test_settings_are_listed_with_what_they_mean(terminal):

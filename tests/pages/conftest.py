@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from homes import ship_models
 from streamlit.testing.v1 import AppTest
 
 from metalm.config import Budget, Fomaml, InnerLoop, ModelConfig, RunConfig, Validation
@@ -37,6 +38,28 @@ def home(tmp_path):
     service.current().close()
     service.use(None)
     st.cache_data.clear()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder of bundles: a meta-trained run, `base fomaml`, and its control, `base joint`."""
+    folder = tmp_path_factory.mktemp("models")
+    with Home.open(folder / "home") as opened:
+        ship_models(opened, folder / "models")
+    return folder / "models"
+
+
+@pytest.fixture
+def shipped(home, models):
+    """The home as a first start leaves it, with these runs as those that ship."""
+    home.add_samples(models)
+    return home
+
+
+@pytest.fixture
+def own(shipped):
+    """A finished run beside those that ship, `mine`."""
+    return shipped.train(shipped.create_run(TINY, "languages", name="mine").id)
 
 
 @pytest.fixture

@@ -132,3 +132,36 @@ def test_a_run_that_cannot_adapt_says_why_and_nothing_is_saved(finished, home, p
     assert not app.exception
     assert "good: run 'good' must have been trained to be used" in told(app)
     assert home.store.adaptations.all() == []
+
+
+def test_the_runs_that_ship_are_chosen_at_first_with_a_language_that_they_have_never_seen(
+    shipped, page, told
+):
+    app = page("adapt")
+    assert not app.exception
+    assert app.multiselect[0].value == ["base fomaml", "base joint"]
+    assert app.selectbox[0].value == "el · Greek (meta-test, far)"
+    assert "So far it was opened 2 times." in told(app)
+    app.number_input[0].set_value(1)
+    app.number_input[2].set_value(20)
+    app = press(app)
+    assert not app.exception
+    assert "base fomaml: bits per byte" in told(app)
+    assert "base joint: bits per byte" in told(app)
+    assert shipped.openings("languages") == 4
+
+
+@pytest.mark.usefixtures("shipped")
+def test_to_have_chosen_no_run_is_a_choice(page, told):
+    app = page("adapt")
+    app.multiselect[0].set_value([]).run()
+    assert app.multiselect[0].value == []
+    assert "Choose the runs above." in told(app)
+    assert "runs" not in app.query_params
+
+
+@pytest.mark.usefixtures("own")
+def test_where_other_runs_are_none_is_chosen_at_first(page):
+    app = page("adapt")
+    assert not app.exception
+    assert app.multiselect[0].value == []

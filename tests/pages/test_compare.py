@@ -33,6 +33,16 @@ def test_without_a_run_compare_says_where_to_launch_one(page, told):
     assert "No run to look at yet." in told(app)
 
 
+@pytest.mark.usefixtures("shipped")
+def test_the_runs_that_ship_are_compared_at_first(page, told):
+    app = page("compare", view="Means")
+    assert not app.exception
+    assert app.multiselect[0].value == ["base fomaml", "base joint"]
+    assert "the band is the 95 % bootstrap interval over tasks" in told(app)
+    for view in ("Curves", "Tasks", "Diagnostics", "Settings"):
+        assert not page("compare", view=view).exception
+
+
 @pytest.mark.usefixtures("finished")
 def test_before_a_choice_compare_offers_the_newest_runs(page, told):
     app = page("compare")

@@ -42,3 +42,20 @@ def test_a_waiting_run_stands_under_now(page, told):
     app = page("overview")
     assert not app.exception
     assert "waiting in the queue" in told(app)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_in_a_fresh_home_the_first_step_is_to_try_the_model_that_ships(page, told):
+    app = page("overview")
+    assert not app.exception
+    assert "First steps" in told(app)
+    assert ":gray[1] **Try a trained model**" in told(app)
+    assert "base fomaml and base joint" in told(app)
+    assert "**Adapt it**" not in told(app)
+    links = app.get("page_link")
+    assert any("runs=base" in link.proto.query_string for link in links)
+
+
+@pytest.mark.usefixtures("own")
+def test_the_first_steps_end_with_the_first_run_of_ones_own(page, told):
+    assert "First steps" not in told(page("overview"))
