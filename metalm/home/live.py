@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from metalm.text.tasks import Task
 
 if TYPE_CHECKING:
     from metalm.evaluate.live import LiveStep
+    from metalm.evaluate.resemblance import Resemblance
     from metalm.learn.rules import Rule
     from metalm.model.fast_weights import Weights
 
@@ -48,6 +49,37 @@ class Live(Evaluating):
         yield from adapt_live(
             loaded.model, loaded.weights, loaded.tokenizer, support, query, rule, should_stop=should_stop
         )
+
+    def resembles(
+        self,
+        ref: str,
+        support: bytes,
+        query: bytes,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+        device: str = "cpu",
+        should_stop: ShouldStop = never,
+    ) -> Resemblance:
+        """Which meta-train tasks of its split a text looks like to a run's experts. UTF-8; nothing is kept.
+
+        on_progress: as for `experts`, which are made where there are none (see `has_experts`). Raises
+        RunStateError, NotFoundError when a meta-train text is not in this home, and Stopped.
+        """
+        from metalm.evaluate.experts import ExpertMixture
+        from metalm.evaluate.resemblance import MIXING, resemblance
+
+        loaded = self.load(ref, device=device)
+        split = self.split(loaded.run.split_id)
+        contender = ExpertMixture(
+            method="posterior pool",
+            model=loaded.model,
+            experts=self.experts(loaded, split, on_progress=on_progress, should_stop=should_stop),
+            tokenizer=loaded.tokenizer,
+            split_id=split.id,
+            settings=MIXING,
+            seed=loaded.run.seed,
+        )
+        return resemblance(contender, support, query, should_stop=should_stop)
 
     def sample(
         self,

@@ -62,7 +62,7 @@ class Loading(Twins):
         from metalm.model.device import pick_device
         from metalm.model.fast_weights import slow_weights
         from metalm.model.gru import new_model
-        from metalm.model.weight_files import load_weights, model_with, step_of
+        from metalm.model.weight_files import load_weights, model_with
 
         run = self.run(ref)
         if not self.weights_path(run.id).exists():
@@ -75,14 +75,21 @@ class Loading(Twins):
             f"run {run.name!r}",
         ).to(pick_device(device))
         inner = Adaptation.from_json(run.adaptation).inner if run.adaptation else config.adaptation
-        step = step_of(self.weights_path(run.id))
-        if step is None:
-            step = run.step if run.best_step is None else run.best_step
         return Loaded(
             run=run,
             model=model,
             weights=slow_weights(model),
             tokenizer=tokenizer,
             rule=Rule(inner, self.learned(run, model)),
-            checkpoint_step=step,
+            checkpoint_step=self.checkpoint_step(run),
         )
+
+    def checkpoint_step(self, run: Run) -> int:
+        """The outer step that a run's weights are of; see `Loaded`."""
+        from metalm.model.weight_files import step_of
+
+        path = self.weights_path(run.id)
+        step = step_of(path) if path.exists() else None
+        if step is None:
+            step = run.step if run.best_step is None else run.best_step
+        return step

@@ -9,6 +9,7 @@ from metalm.config import Joint
 from metalm.errors import ConfigError, NotFoundError, RunStateError, SplitError
 from metalm.evaluate.statistics import by_task
 from metalm.learn.score import score
+from metalm.learn.stopping import Stopped
 from metalm.model.engines import engine_for
 from metalm.store.adaptations import Sample
 
@@ -213,3 +214,29 @@ def test_the_share_of_an_evaluation_that_is_done_rises_to_one(home, run, methods
         assert len(shares) == len(rows)
         assert shares == sorted(shares)
         assert 0 < shares[0] < shares[-1] == pytest.approx(1.0)
+
+
+def test_what_a_text_looks_like_is_told_by_experts_that_are_made_once(home, run):
+    assert not home.has_experts(run.id)
+    assert home.expert_tokens(run.id) >= 2 * 200 * 8 * 64
+    shares = []
+    looks = home.resembles("run", TEXT, TEXT[:300], on_progress=shares.append)
+    assert home.has_experts(run.name)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert looks.names == ("alpha", "beta")
+    assert looks.weights_TC.shape == (2, len(TEXT) + 300)
+    assert looks.weights_TC.sum(axis=0) == pytest.approx(1.0)
+    assert looks.after_support_T[0] > 0.5  # TEXT has letters of alpha alone
+    again = home.resembles(run.id, TEXT, TEXT[:300], on_progress=shares.append)
+    assert again.weights_TC == pytest.approx(looks.weights_TC)
+    assert shares.count(1.0) == 1
+
+
+def test_experts_that_are_stopped_half_made_are_not_kept(home, run):
+    heard = []
+    with pytest.raises(Stopped):
+        home.resembles(run.id, TEXT, b"", on_progress=heard.append, should_stop=lambda: len(heard) > 3)
+    assert not home.has_experts(run.id)
+    with pytest.raises(NotFoundError):
+        home.has_experts("nobody")
