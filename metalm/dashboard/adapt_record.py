@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import palette, state, wording
+from metalm.dashboard import adapt_resemblance, palette, state, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves, saved_along_text
 from metalm.dashboard.components.character_view import AdaptedText, character_view
 from metalm.dashboard.components.chart import chart
@@ -52,6 +52,8 @@ def show(ids: Sequence[str]) -> None:
     panels = [AdaptedText(one.style.name, one.style.colour, one.bits, one.bits_per_byte) for one in adapted]
     character_view(query, panels, key="characters")
     _curves(adapted)
+    runs = {one.record.run: _run_name(one.record) for one in adapted}
+    adapt_resemblance.show(runs, adapted[0].record.support, query)
     _samples(adapted)
     with st.expander(f"Support set ({wording.size(len(adapted[0].record.support.encode()))})"):
         st.code(adapted[0].record.support, language=None, wrap_lines=True, height=240)
@@ -97,7 +99,7 @@ def _run_name(record: AdaptationRecord) -> str:
 def _head(adapted: Sequence[Adapted]) -> None:
     record = adapted[0].record
     title, again, delete = st.columns([6, 2, 1], vertical_alignment="bottom")
-    title.subheader(plain(record.name))
+    title.subheader(wording.plain(record.name))
     title.caption(
         f"query set of {wording.count(len(record.query))} characters after a support set of "
         f"{wording.size(len(record.support.encode()))} · saved {wording.ago(record.created_at)}"
@@ -119,11 +121,6 @@ def _forget(ids: Sequence[str]) -> None:
         state.home().store.adaptations.delete(record_id)
     state.choose("demo", [one for one in state.choices("demo") if one not in ids])
     state.notice("Deleted.")
-
-
-def plain(text: str) -> str:
-    """Text that markdown leaves as it is."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|~$:<>" else char for char in text)
 
 
 def _figures(adapted: Sequence[Adapted]) -> None:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from metalm import units
 from metalm.dashboard import state, wording
-from metalm.dashboard.adapt_record import plain
 from metalm.dashboard.adapt_text import CutText, opened
 from metalm.errors import MetalmError
 from metalm.evaluate.live import LiveStep
@@ -45,7 +44,7 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
     pressed = st.button("Adapt", type="primary", icon=":material/bolt:", disabled=text is None)
     if not pressed or text is None:
         return
-    label = f"Adapting {wording.things(len(runs), 'run')} to “{plain(text.name)}” …"
+    label = f"Adapting {wording.things(len(runs), 'run')} to “{wording.plain(text.name)}” …"
     with st.status(label, expanded=True):
         # Any click ends this script run at its next step; this button says so.
         st.button("Stop", help="what is not done yet is not saved")

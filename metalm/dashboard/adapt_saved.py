@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from metalm.dashboard import adapt_record, empty, state, wording
-from metalm.dashboard.adapt_record import plain
 from metalm.store.adaptations import AdaptationRecord
 
 _SHOWN = 50
@@ -38,8 +37,9 @@ def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
     runs = ", ".join(dict.fromkeys(names.get(record.run, "a deleted run") for record in entry))
     with st.container(border=True):
         text, opened, delete = st.columns([7, 1, 1], vertical_alignment="center")
-        text.markdown(f"**{plain(newest.name)}** :gray[{plain(runs)} · {wording.ago(newest.created_at)}]")
-        text.caption(plain(" ".join(newest.query[:160].split())))
+        title, when = wording.plain(newest.name), wording.ago(newest.created_at)
+        text.markdown(f"**{title}** :gray[{wording.plain(runs)} · {when}]")
+        text.caption(wording.plain(" ".join(newest.query[:160].split())))
         choices = {"demo": ids, "view": None}
         opened.button(
             "Open", key=f"open.{newest.id}", width="stretch", on_click=state.choose_all, args=(choices,)

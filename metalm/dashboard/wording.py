@@ -99,3 +99,8 @@ def eta(seconds: float, progress: float) -> str:
 def status_badge(status: str) -> str:
     """A run's status as a coloured markdown badge."""
     return f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
+
+
+def plain(text: str) -> str:
+    """Text that markdown leaves as it is."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|~$:<>" else char for char in text)

@@ -3,6 +3,7 @@
 curves       learning curves by outer step, tokens, seconds or compute
 diagnostics  measures of a training by weight and adaptation step: norms, rates, drift, rank
 adaptation   what adaptation brings: over steps, over support bytes, along a text
+resemblance  which tasks a text looks like, from place to place
 tasks        task by task: before and after adaptation, or the one score of the online track
 matrices     heat maps: runs x tasks, leakage between roles, learned rates
 texts        one corpus or split: Zipf plot, sizes of tasks

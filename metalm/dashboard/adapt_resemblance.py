@@ -1,0 +1,140 @@
+"""What an adapted text looks like to a run: which of its meta-train tasks, and where in the text.
+
+It is asked for run by run, because a run's experts may have to be made first; the answer lasts as long as the
+session.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from metalm.dashboard import state, wording
+from metalm.dashboard.charts.resemblance import resemblance_along_text
+from metalm.dashboard.components.chart import chart
+from metalm.errors import MetalmError
+from metalm.evaluate.resemblance import Resemblance
+from metalm.text.tasks import Task
+
+_LEAST = 0.05  # of the belief: below it a task is not worth a word
+_MOST_WORDS = 3  # tasks in the sentence
+
+_ABOUT = (
+    "An expert is the run moved to one meta-train task as a whole. The better a task's expert reads a text, "
+    "the more the text looks like that task. The chart tells by the line or two around each character."
+)
+
+
+def show(runs: Mapping[str, str], support: str, query: str) -> None:
+    """A button for each run (id -> name), and what came of it: a sentence and a chart."""
+    st.subheader("What it looks like", help=_ABOUT)
+    for run_id, name in runs.items():
+        # Of its own: what it takes a while to compute leaves the rest of the page alone.
+        st.fragment(_of_run)(run_id, name, support.encode(), query.encode())
+
+
+def _of_run(run_id: str, name: str, support: bytes, query: bytes) -> None:
+    key = ("resemblance", run_id, support, query)
+    found = state.kept_result(key)
+    place = st.empty()  # the button, then the progress, then the answer
+    if found is None:
+        with place.container():
+            is_asked = _ask(run_id, name)
+        if not is_asked:
+            return
+        with place.container():
+            found = _compared(run_id, name, support, query, key)
+    if found is not None:
+        with place.container(border=True):
+            _answer(run_id, name, found)
+
+
+def _ask(run_id: str, name: str) -> bool:
+    """The button, with what it costs; whether it was pressed."""
+    try:
+        cost = _cost(run_id)
+    except MetalmError as error:
+        st.caption(f"**{wording.plain(name)}** has nothing to compare with: {error}")
+        return False
+    label = f"Compare with the tasks that {wording.plain(name)} knows"
+    is_asked = st.button(label, key=f"resemblance.{run_id}", icon=":material/travel_explore:")
+    if cost:
+        st.caption(cost)
+    return is_asked
+
+
+def _cost(run_id: str) -> str:
+    """What must be made first, in words; nothing where the experts are there."""
+    home = state.home()
+    if home.has_experts(run_id):
+        return ""
+    run = home.run(run_id)
+    tasks = home.split(run.split_id).of_role("meta-train")
+    told = f"First an expert of each of its {wording.things(len(tasks), 'meta-train task')} is made, once"
+    tokens = home.expert_tokens(run_id)
+    if run.device == "cpu" and run.tokens:
+        time = wording.duration(tokens * run.seconds / run.tokens)
+        return f"{told}: about {time}, if this machine is as fast as the one that trained the run."
+    return f"{told}: it takes as long as training on {wording.count(tokens)} tokens."
+
+
+def _compared(run_id: str, name: str, support: bytes, query: bytes, key: Hashable) -> Resemblance | None:
+    """What the run makes of the text, kept for this session; None, with the reason, when it cannot."""
+    home = state.home()
+    with st.status(f"Comparing with the tasks that {wording.plain(name)} knows …", expanded=True):
+        # Any click ends this script run when progress is next told; this button says so.
+        st.button("Stop", key=f"resemblance.stop.{run_id}", help="experts that are not all made are not kept")
+        bar = st.progress(0.0, text="reading the text")
+
+        def tell(share: float) -> None:
+            bar.progress(min(share, 1.0), text=f"making experts: {share:.0%}")
+
+        try:
+            found = home.resembles(run_id, support, query, on_progress=tell)
+        except MetalmError as error:
+            st.error(str(error))
+            return None
+    state.keep_result(key, found)
+    return found
+
+
+def _answer(run_id: str, name: str, found: Resemblance) -> None:
+    labels = _labels(run_id, found)
+    st.markdown(
+        f"{wording.plain(name)}: **{looks_like(labels, found.after_support_T)}** "
+        f":gray[(after {found.support_bytes:,} bytes)]"
+    )
+    weights = pd.DataFrame(found.weights_TC.T, columns=labels)
+    figure = resemblance_along_text(weights, support_chars=found.support_chars)
+    label = f"How much the text looks like each task that {name} knows, from place to place"
+    chart(figure, key=f"resemblance.chart.{run_id}", label=label)
+    st.caption("Left of the dashed line is the support set, right of it the query set.")
+
+
+def _labels(run_id: str, found: Resemblance) -> list[str]:
+    """The tasks' names, and their languages where these tell them apart."""
+    home = state.home()
+    languages = {corpus.id: corpus.language for corpus in home.corpora()}
+    tasks: Sequence[Task] = home.split(home.run(run_id).split_id).of_role("meta-train")
+    spoken = {task.id: languages.get(task.corpus_id, "") for task in tasks}
+    times = Counter(spoken.values())
+    labels = []
+    for task_id, name in zip(found.task_ids, found.names, strict=True):
+        language = spoken.get(task_id, "")
+        tells = language and language != name and times[language] == 1
+        labels.append(f"{language} ({name})" if tells else name)
+    return labels
+
+
+def looks_like(labels: Sequence[str], weights: Sequence[float]) -> str:
+    """`This looks 62 % Spanish, 30 % Portuguese`: the tasks believed most, as markdown."""
+    ranked = sorted(zip(weights, labels, strict=True), key=lambda pair: -pair[0])
+    told = [
+        f"{100 * weight:.0f} % {wording.plain(label)}"
+        for i, (weight, label) in enumerate(ranked[:_MOST_WORDS])
+        if weight >= _LEAST or i == 0
+    ]
+    return f"This looks {', '.join(told)}"
