@@ -1,6 +1,6 @@
 # make run   the dashboard at http://127.0.0.1:8501 (sets everything up the first time)
 # make test  lint and every test, the browser's too
-# make check the same without the browser; make bench the measured comparisons; make format
+# make check the same without the browser; make bench the measured comparisons; make reproduce docs/results.md
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -17,7 +17,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 # The GRU's recurrence is C, compiled for this processor when it is first used.
 COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
 
-.PHONY: run test check lint format bench chromium clean
+.PHONY: run test check lint format bench reproduce chromium clean
 
 run: $(VENV)/.installed
 	$(PY) -m metalm app --port $(PORT)
@@ -40,6 +40,10 @@ bench: chromium
 	$(PY) benchmarks/dashboard.py
 	PYTHONPATH=. $(PY) benchmarks/evaluation.py
 	$(PY) benchmarks/engine.py --peers-python $(PEERS)
+
+# The numbers of docs/results.md: under 45 minutes on two cores; FULL=1 takes hours. Stopped, it goes on.
+reproduce: $(VENV)/.installed
+	$(PY) benchmarks/reproduce.py $(if $(FULL),--full)
 
 chromium: $(VENV)/.installed-dev
 ifeq ($(CHROMIUM),)

@@ -20,7 +20,7 @@ from metalm.text.tasks import TaskText
 
 Tried = list[tuple[Rule, Grid]]
 
-# All try eight points, beside no adaptation at all; these have another scale than `Grid`'s own.
+# All try twelve points, beside no adaptation at all; these have another scale than `Grid`'s own.
 _HEAD = Grid(lrs=(0.5, 1.0, 2.0, 4.0))
 _ADAM = Grid(lrs=(0.0005, 0.001, 0.002, 0.004))
 _PULLS, _PULLED = (0.1, 1.0), Grid(lrs=(0.25, 0.5))

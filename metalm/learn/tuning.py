@@ -36,7 +36,7 @@ class Grid:
     """What is tried: every rate with every number of steps, and no adaptation at all."""
 
     lrs: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
-    steps: tuple[int, ...] = (5, 15)
+    steps: tuple[int, ...] = (5, 20, 60)
     support_bytes: int = 2048  # of each task, at most
     query_bytes: int = 2048
 

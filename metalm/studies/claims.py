@@ -42,19 +42,29 @@ class Claims(Study):
         "by every way to adapt, beside baselines and compressors. This opens meta-test, and takes an hour."
     )
     splits: str = setting("languages,domains", "task splits; one of several folds stands for all of them")
-    algorithms: str = setting("fomaml,meta-sgd,maml++,reptile", "the meta-learning algorithms")
+    algorithms: str = setting("fomaml,meta-sgd,maml++", "the meta-learning algorithms")
     preset: PresetName = setting("small", "size of the network")
     seeds: int = setting(3, "runs of each kind", at_least=1, at_most=100)
-    joint_tokens: int = setting(
-        6_000_000, "tokens of joint pre-training; folds of a family share them", at_least=1
+    costly_seeds: int = setting(
+        1, "of them, those judged by other ways, experts and caches too", at_least=1, at_most=100
     )
-    meta_tokens: int = setting(3_000_000, "tokens of meta-training; likewise", at_least=1)
+    joint_tokens: int = setting(
+        4_000_000, "tokens of joint pre-training; folds of a family share them", at_least=1
+    )
+    meta_tokens: int = setting(2_000_000, "tokens of meta-training; likewise", at_least=1)
     support: str = setting("512,2048,10240", "bytes of the support sets")
     draws: int = setting(1, "support sets of each size in a task", at_least=1, at_most=100)
-    joint_set: str = setting("drawing.meta_batch=8", "further settings of joint pre-training")
-    meta_set: str = setting("", "further settings of meta-trained runs, where their algorithm has them")
+    joint_set: str = setting(
+        "drawing.meta_batch=8,validation.steps=20,validation.lr=0.25,validation.every=250",
+        "further settings of joint pre-training",
+    )
+    meta_set: str = setting(
+        "meta-sgd.first_order=true,maml++.first_order_share=1,inner.lr=0.5,inner.batch=4,optimizer.lr=0.001,"
+        "drawing.made_up=0.2,validation.steps=20,validation.lr=0.25",
+        "further settings of meta-trained runs, where their algorithm has them",
+    )
     controls: str = setting(
-        "optimizer.lr=0.001;model.dropout=0.1",
+        "optimizer.lr=0.001;drawing.made_up=0.2",
         "other settings of the control that the first seed tries, with ; between; the best is taken",
     )
 
@@ -223,14 +233,15 @@ class Claims(Study):
             }
             both = tuple(key for series in sorted(judged) for key in keys[series])
             static = tuple(key for series in sorted(keys) for key in keys[series])
-            of_first_seed = tuple(key for key in both if key.endswith(" seed 0"))
+            costly = tuple(key for key in both if int(key.rpartition(" ")[2]) < self.costly_seeds)
+            of_best = tuple(key for key in costly if _is_of(key, best, folds))
             asked += [
                 Asked(name=f"{family}: static", keys=static, **test),
                 Asked(name=f"{family}: few steps", keys=both, steps=FEW_STEPS, **test),
-                Asked(name=f"{family}: ways", keys=both, methods=("ways",), **test),
-                Asked(name=f"{family}: formula", keys=both, methods=("formula",), **test),
-                Asked(name=f"{family}: baselines", keys=of_first_seed, methods=("baselines",), **test),
-                Asked(name=f"{family}: online", keys=both, methods=("online",), **test),
+                Asked(name=f"{family}: ways", keys=of_best, methods=("ways",), **test),
+                Asked(name=f"{family}: formula", keys=of_best, methods=("formula",), **test),
+                Asked(name=f"{family}: baselines", keys=of_best, methods=("baselines",), **test),
+                Asked(name=f"{family}: online", keys=costly, methods=("online",), **test),
             ]
         return asked
 

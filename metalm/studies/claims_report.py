@@ -57,6 +57,11 @@ class Family:
         ]
         return statistics.at_last_step(pd.concat(parts, ignore_index=True))
 
+    def same_seeds(self, what: str, *, as_for: str) -> pd.DataFrame:
+        """`tasks` of the very runs that were judged under another name too."""
+        keys = self.rows.loc[self.rows["asked"] == f"{self.name}: {as_for}", "key"].unique()
+        return Family(self.name, self.rows[self.rows["key"].isin(keys)], self.best, self.control).tasks(what)
+
     def online(self) -> pd.DataFrame:
         """Those of the online track, bayes among them."""
         return pd.concat([self._track("online", "online"), self._track("formula", "online")])
@@ -107,7 +112,7 @@ def _compared(family: Family) -> list[Compared]:
     static, few, ways = family.tasks("static"), family.tasks("few steps"), family.tasks("ways")
     formula, online = family.formula(), family.online()
     cached = "dynamic evaluation + cache"
-    own_rates = pd.concat([static[static["series"] == best], ways])
+    own_rates = pd.concat([family.same_seeds("static", as_for="ways"), ways])
     found = [
         Compared("static, at as much compute", static, control, best, _STATIC),
         Compared("static, at most 5 steps", few, control, best, _FEW),

@@ -39,9 +39,9 @@ def test_one_rate_is_a_way_where_rates_were_learned(gru, learned):
 
 
 @pytest.mark.parametrize("method", WAYS)
-def test_every_way_tries_eight_points_beside_none(method, learned):
+def test_every_way_tries_twelve_points_beside_none(method, learned):
     tried = WAYS[method](learned.rule)
-    assert sum(len(grid.lrs) * len(grid.steps) for _, grid in tried) == 8
+    assert sum(len(grid.lrs) * len(grid.steps) for _, grid in tried) == 12
 
 
 def test_only_the_head_moves_where_the_head_is_all(gru, texts):

@@ -24,6 +24,7 @@ TINY = {
     "joint_set": SMALL["joint_set"],
     "meta_set": SMALL["meta_set"],
     "controls": "optimizer.lr=0.0001",
+    "costly_seeds": 2,
 }
 VARIANT = f"{CONTROL}, optimizer.lr=0.0001"
 

@@ -1,0 +1,145 @@
+"""The results that metalm stands behind: runs the study `claims` and writes docs/results.md.
+
+    python benchmarks/reproduce.py [--full] [--home runs/reproduce] [--docs docs] [--set NAME=VALUE ...]
+
+Stopped, it goes on where it was when it is called again with the same settings. Nothing in the file is typed
+by hand: what is measured comes from the study, what was run from the settings of its runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from metalm.jobs.resources import keep_memory, let_threads_sleep  # noqa: E402 (a script beside the package)
+
+NAME = "results"
+# For hours, or for a GPU where there is one.
+FULL = {
+    "preset": "base",
+    "algorithms": "fomaml,maml,meta-sgd,maml++,reptile,anil,cavia,imaml",
+    "joint_tokens": "60000000",
+    "meta_tokens": "30000000",
+    "draws": "3",
+}
+MODELS = ROOT / "metalm" / "samples" / "models"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="the budget for hours, or for a GPU")
+    parser.add_argument("--home", type=Path, default=ROOT / "runs" / "reproduce")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the study")
+    asked = parser.parse_args()
+    let_threads_sleep()
+    keep_memory()
+    settings = {**(FULL if asked.full else {}), **dict(text.split("=", 1) for text in asked.set)}
+    begin = datetime.now(UTC)
+    report = carried_out(asked.home, settings)
+    write(report, asked.docs, settings, asked.full, begin)
+    print(f"written: {asked.docs / 'results.md'}")
+
+
+def carried_out(home_dir: Path, settings: dict[str, str]) -> dict:
+    """The report of the study with these settings, as JSON data; it is gone on with where one was begun."""
+    from metalm.operations.session import open_session
+    from metalm.studies.kinds import kind_of
+
+    wanted = kind_of("claims").of(settings).to_json()
+    with open_session(home_dir, doing="reproduce") as session:
+        known = [
+            line["id"]
+            for line in session.call("study list")
+            if next(session.call("study show", study=line["id"]))["settings"] == wanted
+        ]
+        if known:
+            lines = session.call("study resume", study=known[0])
+        else:
+            lines = session.call("study run", kind="claims", settings=settings, name=NAME)
+        said = list(told(lines))
+        if not any(line.get("event") == "reported" for line in said):
+            raise SystemExit("stopped; the same command goes on")
+        study = next(line["study"] for line in said if line.get("event") == "reported")
+        file = Path(next(session.call("study report", study=study))["markdown"]).with_name("report.json")
+    return {**json.loads(file.read_text(encoding="utf-8")), "folder": str(file.parent)}
+
+
+def told(lines: Iterator[dict]) -> Iterator[dict]:
+    for line in lines:
+        if line.get("event") in ("training", "trained", "evaluating", "reported", "ended"):
+            words = " ".join(
+                str(line[key]) for key in ("event", "key", "name", "bits_per_byte") if line.get(key)
+            )
+            print(f"{datetime.now():%H:%M:%S} {words}", flush=True)
+        yield line
+
+
+def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool, begin: datetime) -> None:
+    """docs/results.md and its figures."""
+    from metalm.studies.pages import markdown
+    from metalm.studies.report import FIGURES_DIR, Report
+
+    figures = docs / NAME
+    shutil.rmtree(figures, ignore_errors=True)
+    shutil.copytree(Path(report.pop("folder")) / FIGURES_DIR, figures)
+    text = markdown(Report.from_json(report)).replace(f"]({FIGURES_DIR}/", f"]({NAME}/")
+    title, _, rest = text.partition("\n")
+    blocks = [title, machine(settings, is_full, begin), rest.strip(), shipped()]
+    (docs / "results.md").write_text("\n\n".join(filter(None, blocks)) + "\n", encoding="utf-8")
+
+
+def machine(settings: dict[str, str], is_full: bool, begin: datetime) -> str:
+    """What made the numbers, and how."""
+    from metalm.home.versions import versions
+
+    now = datetime.now(UTC)
+    options = ["--full"] if is_full else [f"--set {key}={value}" for key, value in settings.items()]
+    command = " ".join(["python benchmarks/reproduce.py", *options])
+    told_versions = ", ".join(f"{name} {value}" for name, value in versions().items())
+    return (
+        f"Written by `{command}` (`make reproduce`) on {now:%Y-%m-%d}; its last call took "
+        f"{(now - begin).seconds // 60} minutes. {processor()}, {os.cpu_count()} cores; {told_versions}. "
+        "Nothing here is typed by hand."
+    )
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
+
+
+def shipped() -> str:
+    """How the models that ship were made."""
+    from metalm.config import run_config
+    from metalm.operations.training import command_line
+
+    bundles = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(MODELS.glob("*/run.json"))]
+    names = {bundle["run"]["id"]: bundle["run"]["name"] for bundle in bundles}
+    commands = []
+    for bundle in sorted(bundles, key=lambda bundle: bundle["run"]["created_at"]):
+        run = bundle["run"]
+        init = names.get(run["parent"], run["parent"]) if run["parent"] else ""
+        config, split = run_config(run["config"]), bundle["split"]["name"]
+        commands.append("    " + command_line(config, split, name=run["name"], init=init))
+    if not commands:
+        return ""
+    head = "## The shipped models\n\nTrained by these commands, then exported by `runs export --half`:\n\n"
+    return head + "\n".join(commands)
+
+
+if __name__ == "__main__":
+    main()
