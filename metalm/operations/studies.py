@@ -109,7 +109,7 @@ def status(home: Home, jobs: JobManager, study: Stored) -> str:
 
 def counts(home: Home, study: Stored) -> tuple[int, int]:
     """Runs that are finished, and how many there will be, as far as can be told."""
-    finished = carry_out.finished_runs(home, study.id)
+    finished = carry_out.ended_runs(home, study.id)
     try:
         return len(finished), study_of(study).num_runs(home, finished)
     except NotFoundError:  # its split is gone

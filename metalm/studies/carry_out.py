@@ -17,6 +17,7 @@ from metalm.learn.stopping import ShouldStop, never
 from metalm.store.runs import Run
 from metalm.studies.evidence import rows_of
 from metalm.studies.kinds import study_of
+from metalm.studies.plan import DIVERGED, has_diverged
 from metalm.studies.report import write
 
 if TYPE_CHECKING:
@@ -67,15 +68,21 @@ def finished_runs(home: Home, study_id: str) -> dict[str, Run]:
     return {key: run for key, run in runs.items() if run.status == "finished"}
 
 
+def ended_runs(home: Home, study_id: str) -> dict[str, Run]:
+    """The same, and those that may diverge and did: they are not trained again."""
+    runs = {key: home.store.runs.get(run_id) for key, run_id in home.store.studies.runs(study_id).items()}
+    return {key: run for key, run in runs.items() if run.status == "finished" or has_diverged(run)}
+
+
 def write_report(home: Home, study_id: str) -> Path:
     """Writes the report of a study from what is in the store, and gives its folder.
 
     Raises RunStateError when runs are still to be trained.
     """
     stored = home.store.studies.get(study_id)
-    study, runs = study_of(stored), finished_runs(home, study_id)
+    study, runs = study_of(stored), ended_runs(home, study_id)
     planned = study.runs(home, runs)
-    missing = [each.key for each in planned if each.key not in runs and not each.may_diverge]
+    missing = [each.key for each in planned if each.key not in runs]
     if missing:
         raise RunStateError(
             f"study {stored.name!r} must have all its runs to report on them, {missing[0]!r} is to be trained"
@@ -107,22 +114,11 @@ class _Work:
         return True
 
     def _next(self) -> Planned | None:
-        finished = finished_runs(self.home, self.stored.id)
-        ended = {*finished, *self._diverged()}
-        planned = self.study.runs(self.home, finished)
-        self.units = max(self.study.num_runs(self.home, finished), len(planned)) + 1
+        ended = ended_runs(self.home, self.stored.id)
+        planned = self.study.runs(self.home, ended)
+        self.units = self.study.num_runs(self.home, ended) + 1
         self.done = sum(each.key in ended for each in planned)
         return next((each for each in planned if each.key not in ended), None)
-
-    def _diverged(self) -> set[str]:
-        """Keys of the runs that failed because their loss left all bounds."""
-        runs = self.home.store.studies.runs(self.stored.id)
-        failed = {run.id for run in self.home.store.runs.with_status("failed")}
-        return {key for key, run_id in runs.items() if run_id in failed} & self._may_diverge()
-
-    def _may_diverge(self) -> set[str]:
-        finished = finished_runs(self.home, self.stored.id)
-        return {each.key for each in self.study.runs(self.home, finished) if each.may_diverge}
 
     def _train(self, planned: Planned) -> bool:
         """Trains one run, from its checkpoint if it has one; false when it was stopped."""
@@ -141,6 +137,7 @@ class _Work:
         except DivergedError:
             if not planned.may_diverge:
                 raise
+            self.home.set_tags(run.id, [*run.tags, DIVERGED])
             run = self.home.run(run.id)
         finally:
             self.hear.on_run(None)
@@ -169,7 +166,7 @@ class _Work:
 
     def evaluate(self) -> bool:
         """Asks for every row that is missing; false when it was stopped."""
-        runs = finished_runs(self.home, self.stored.id)
+        runs = ended_runs(self.home, self.stored.id)
         asked = self.study.evaluations(self.home, runs)
         self.units, self.done = len(runs) + len(asked), len(runs)
         for each in asked:

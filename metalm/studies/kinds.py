@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from metalm.studies.plan import Study
 
 # The class in the module. Names alone: the command line lists them, and pandas would take it a second.
-KINDS = {"data": "Data", "languages": "Languages", "speed": "Speed", "claims": "Claims"}
+KINDS = {"data": "Data", "compute": "Compute", "languages": "Languages", "speed": "Speed", "claims": "Claims"}
 
 
 def kind_of(name: str) -> type[Study]:

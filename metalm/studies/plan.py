@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from metalm.studies.report import Report
 
 
+DIVERGED = "diverged"  # the tag of a run of which it is known that it does, and of no other failure
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """A run of a study.
@@ -87,7 +90,8 @@ class Study(Settings, ABC):
     def runs(self, home: Home, finished: Mapping[str, Run]) -> Sequence[Planned]:
         """All runs that can be planned by now, given those that are finished; asked again after each.
 
-        What was planned before stays planned, under the same key.
+        Among the finished are those that may diverge and did (`has_diverged`), here as in what follows. What
+        was planned before stays planned, under the same key.
         """
 
     def num_runs(self, home: Home, finished: Mapping[str, Run]) -> int:
@@ -124,6 +128,11 @@ class Study(Settings, ABC):
                 for name, value in settings.items()
             }
         )
+
+
+def has_diverged(run: Run) -> bool:
+    """A run that was allowed to diverge did."""
+    return run.status == "failed" and DIVERGED in run.tags
 
 
 def numbers(key: str, text: str, *, at_least: int = 0) -> tuple[int, ...]:

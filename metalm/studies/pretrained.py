@@ -74,21 +74,22 @@ class Pretrained(Study):
                 key=keys[0],
                 series=names[0],
                 preset=self.preset,
-                settings=self._settings(self.joint_tokens, self.joint_set),
+                settings=self.run_settings(self.joint_tokens, self.joint_set),
                 **common,
             ),
             Planned(
                 key=keys[1],
                 series=names[1],
                 algorithm=self.algorithm,
-                settings=self._settings(self.meta_tokens, self.meta_set),
+                settings=self.run_settings(self.meta_tokens, self.meta_set),
                 init=keys[0],
                 **common,
             ),
             Planned(key=keys[2], series=names[2], twin_of=keys[1], **common),
         ]
 
-    def _settings(self, tokens: int, more: str) -> dict[str, str]:
+    def run_settings(self, tokens: int, more: str) -> dict[str, str]:
+        """Of a run with this budget: dotted keys and text. `more` is text as in `joint_set`."""
         budget = {"budget.unit": "tokens", "budget.amount": str(tokens), "device": self.device}
         return {**budget, **pairs("settings", more)}
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from study_homes import SMALL
+from study_homes import SMALL, after
 
 from metalm.errors import ConfigError, DivergedError, NotFoundError, RunStateError, SplitError
 from metalm.model.weight_files import load_weights, save_weights
@@ -14,12 +14,6 @@ from metalm.studies.report import read
 
 def begun(home, **settings):
     return kept.begin(home, "speed", {**SMALL, "beyond": 5, **settings})
-
-
-def after(looks):
-    """Says stop when it was asked so often."""
-    left = iter(range(looks))
-    return lambda: next(left, None) is None
 
 
 def rows(home, study_id):
