@@ -62,9 +62,12 @@ def tiny_config(**settings: str):
 def ship_models(home, folder: Path):
     """(run, twin): meta-trained from a joint run on `languages`, and its control, as bundles in a folder.
 
-    home: one with the samples. Both are evaluated on meta-test; the joint run that they start from stays out.
+    home: a new one; it gets the sample texts. Both are evaluated on meta-test; the joint run that they start
+    from stays out.
     """
     from metalm.operations.training import make_config
+
+    home.add_samples(folder / "nothing")
 
     joint = make_config("joint", settings={**TINY_JOINT, "joint.batch": "1", "budget.amount": "1"})
     parent = home.train(home.create_run(joint, "languages", name="base").id)

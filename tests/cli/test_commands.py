@@ -73,7 +73,7 @@ def test_people_get_tables(terminal):
     assert first.split()[0] == "alpha"
     terminal.run("splits", "show", SPLIT)
     assert "meta-validation" in terminal.out
-    terminal.run("runs", "list")
+    terminal.run("study", "list")
     assert (terminal.code, terminal.out, terminal.err) == (0, "", "nothing there yet\n")
 
 

@@ -46,7 +46,7 @@ def bundle(tmp_path_factory):
 def shipped(tmp_path_factory):
     """(home, run, twin, folder) of `ship_models`. Not to be changed."""
     folder = tmp_path_factory.mktemp("shipped")
-    with Home.open(folder / "home", doing="test") as opened:
+    with Home.open(folder / "home", doing="test", samples=False) as opened:
         yield opened, *ship_models(opened, folder / "models"), folder / "models"
 
 

@@ -97,6 +97,8 @@ def test_the_samples_are_there_at_the_first_start_only(tmp_path):
         assert {"languages", "domains"} <= set(names)
         for name in names:
             assert home.texts(name, "meta-train")
+        for run in home.runs():
+            home.delete_run(run.id)
         for name in names:
             home.delete_split(name)
         for corpus in home.corpora():
@@ -105,6 +107,7 @@ def test_the_samples_are_there_at_the_first_start_only(tmp_path):
     with Home.open(tmp_path) as home:
         assert home.corpora() == []
         assert home.splits() == []
+        assert home.runs() == []
 
 
 def test_the_sweep_interrupts_what_nobody_trains_and_removes_orphans(home, new_run):

@@ -44,7 +44,7 @@ def home(tmp_path):
 def models(tmp_path_factory):
     """A folder of bundles: a meta-trained run, `base fomaml`, and its control, `base joint`."""
     folder = tmp_path_factory.mktemp("models")
-    with Home.open(folder / "home") as opened:
+    with Home.open(folder / "home", samples=False) as opened:
         ship_models(opened, folder / "models")
     return folder / "models"
 
