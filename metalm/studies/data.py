@@ -106,6 +106,6 @@ def _shortened(home: Home, task: Task, size: int) -> Task:
     return replace(task, id=task_id(f"{home.hash_of(task)}:{task.begin}:{end}"), end=end)
 
 
-def _mean_size(split: Split) -> float:
+def _mean_size(split: Split) -> int:
     sizes = [task.size for task in split.of_role("meta-train")]
-    return sum(sizes) / len(sizes)
+    return round(sum(sizes) / len(sizes))

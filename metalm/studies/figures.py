@@ -81,12 +81,21 @@ def lines(
                 textcoords="offset points",
                 color=MUTED,
             )
-        if log_x:
-            axes.set_xscale("log")
+        _scale(axes, sorted({x for line in drawn if not line.is_fitted for x in line.points["x"]}), log_x)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.legend()
         return _figure(drawing, name, caption, f"{y} over {x}: " + ", ".join(line.name for line in drawn))
+
+
+def _scale(axes: Axes, values: Sequence[float], is_log: bool) -> None:
+    """The x axis: whole numbers with their thousands apart; on a logarithmic one, those of the points."""
+    if is_log:
+        axes.set_xscale("log")
+        axes.set_xticks(values, [f"{value:,.0f}" for value in values])
+        axes.minorticks_off()
+    elif values and values[-1] >= 1000:
+        axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
 def _draw(axes: Axes, line: Line, place: int) -> None:
