@@ -89,7 +89,7 @@ def _sweep(
     if fits:
         caption = (
             f"Bits per byte = floor + scale * n ^ -exponent, n the {axis}, by least squares; intervals by "
-            "drawing the tasks again. Through three points such a curve goes whatever they are; an exponent "
+            "drawing the tasks again. Three points cannot put such a curve to the test; an exponent "
             f"of {EXPONENTS[0]:g} or {EXPONENTS[1]:g} lies at the end of what was tried."
         )
         parts.append(Table.of(caption, pd.DataFrame(fits)))

@@ -29,7 +29,7 @@ class Curve:
 def fitted(n: np.ndarray, values: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES) -> Curve | None:
     """The curve of least squares through the means over tasks. None for fewer than three n.
 
-    n: (points,), above 0. values: (tasks, points). Through three points it goes exactly, unless they rise.
+    n: (points,), above 0. values: (tasks, points). Three points cannot put it to the test.
     """
     if len(n) < 3 or not np.isfinite(values).all():
         return None
