@@ -1,5 +1,12 @@
 """What tests of studies share: eight short texts, their roles, and the settings of the smallest study."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from metalm.home import Home
+
 ROLES = {
     "alpha": "meta-train",
     "beta": "meta-train",
@@ -27,3 +34,19 @@ def after(looks):
     """Says stop when it was asked so often."""
     left = iter(range(looks))
     return lambda: next(left, None) is None
+
+
+@contextmanager
+def study_home(folder: Path) -> Iterator[Home]:
+    """An open home with a split of eight random texts, whose letters overlap, in two families."""
+    with Home.open(folder / "home", doing="test", samples=False) as opened:
+        for number, name in enumerate(ROLES):
+            rng = random.Random(number)
+            letters = "abcdefghijkl"[number : number + 5] + " "
+            path = folder / f"{name}.txt"
+            path.write_text("\n".join("".join(rng.choices(letters, k=60)) for _ in range(120)))
+            groups = {"family": GROUPS[name]} if name in GROUPS else {}
+            opened.add_corpus(path, groups=groups)
+        tasks = opened.tasks()
+        opened.freeze_split("small", tasks, {task.id: ROLES[task.name] for task in tasks})
+        yield opened

@@ -118,7 +118,8 @@ def recorded_steps(last: int) -> tuple[int, ...]:
 class AdaptingGru:
     """A GRU that adapts to the support set by its rule, then reads support and query.
 
-    weights: where adaptation starts. seed: of the run that made them.
+    weights: where adaptation starts. seed: of the run that made them. ends: it is judged before its first
+    step and after its last one only, not along the way.
     """
 
     method: Method = "adapt"
@@ -128,6 +129,7 @@ class AdaptingGru:
     tokenizer: Tokenizer
     rule: Rule
     seed: int = 0
+    ends: bool = False
 
     @property
     def adaptation(self) -> dict[str, Any]:
@@ -135,8 +137,9 @@ class AdaptingGru:
         return asdict(self.rule.inner)
 
     def steps(self) -> tuple[int, ...]:
-        """See `recorded_steps`."""
-        return recorded_steps(self.rule.inner.steps)
+        """See `recorded_steps`; of them the ends, where those are asked for."""
+        steps = recorded_steps(self.rule.inner.steps)
+        return tuple(sorted({steps[0], steps[-1]})) if self.ends else steps
 
     def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
         """See `Contender.judged`; adaptation ends with the last of the steps."""

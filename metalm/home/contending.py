@@ -33,7 +33,7 @@ class Contending(Coding):
             **dict.fromkeys(GROUPS["online"], self.online),
         }
         found = [makers[method](method, asked) for method in methods]
-        return [entry for entry in found if entry is not None]
+        return [_at_its_ends(entry) if asked.ends else entry for entry in found if entry is not None]
 
     def _own(self, _method: Method, asked: Asked) -> Entry:
         own = replace(adapting(asked.loaded), rule=asked.loaded.rule_for(asked.steps))
@@ -135,3 +135,14 @@ class Contending(Coding):
     def _beside(self, run: Run, asked: Asked) -> Loaded:
         """Another run, on the same device."""
         return self.load(run.id, device=asked.loaded.weights["embedding.weight"].device.type)
+
+
+def _at_its_ends(entry: Entry) -> Entry:
+    """The same, judged before and after its adaptation only."""
+    from metalm.evaluate.contenders import AdaptingGru
+
+    def make() -> Contender:
+        contender = entry.make()
+        return replace(contender, ends=True) if isinstance(contender, AdaptingGru) else contender
+
+    return Entry(entry.owner, make)

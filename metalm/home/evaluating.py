@@ -34,6 +34,7 @@ class Evaluating(Contending):
         steps: int | None = None,
         draws: int = 1,
         methods: Sequence[str] = OWN,
+        ends: bool = False,
         device: str = "auto",
         on_progress: Callable[[float], None] | None = None,
         should_stop: ShouldStop = never,
@@ -42,7 +43,8 @@ class Evaluating(Contending):
 
         methods: names or groups of `metalm.config.methods`; those that there are for a run. A baseline is
         judged beside each run. split: None is each run's own. steps: of a run's own adaptation, at the rate
-        that was the best for as many, where tuning tried them; None is what it tuned. Rows are kept; those
+        that was the best for as many, where tuning tried them; None is what it tuned. ends: what adapts is
+        judged before and after, not along the way; much of the time is saved. Rows are kept; those
         that are there already are given, not made again. Each run whose meta-test is asked for is an opening
         of it.
         on_progress hears the share done, 0 to 1, before each row: runs count alike, and of a run its
@@ -58,7 +60,7 @@ class Evaluating(Contending):
             protocol = Protocol(split_id=frozen.id, role=role, support_bytes=tuple(support), draws=draws)
             if role == "meta-test":
                 self.store.splits.record_opening(frozen.id, loaded.run.id)
-            entries = self.entries(asked, Asked(loaded, frozen, steps, should_stop))
+            entries = self.entries(asked, Asked(loaded, frozen, steps, should_stop, ends))
             for number, entry in enumerate(entries):
                 begin, part = place + number / len(entries), 1 / len(entries)
                 for row, share in self._rows(entry, frozen, protocol, should_stop):

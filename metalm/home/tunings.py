@@ -32,13 +32,14 @@ class Asked:
     """What a run's methods are made for.
 
     steps: of its own adaptation, at the rate that was the best for as many, where tuning tried them; None: as
-    tuned.
+    tuned. ends: whatever adapts is judged before and after, not along the way.
     """
 
     loaded: Loaded
     split: Split
     steps: int | None
     should_stop: ShouldStop
+    ends: bool = False
 
 
 class Tunings(Expertise):

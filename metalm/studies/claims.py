@@ -17,7 +17,7 @@ from metalm.config import Joint, setting
 from metalm.config.settings import pairs
 from metalm.errors import ConfigError, SplitError
 from metalm.learn.tuning import Adaptation
-from metalm.studies.plan import Asked, Planned, Study, numbers
+from metalm.studies.plan import Asked, Planned, Study, has_diverged, numbers
 from metalm.studies.pretrained import MetaAlgorithm, PresetName
 from metalm.studies.report import Report
 
@@ -42,7 +42,7 @@ class Claims(Study):
         "by every way to adapt, beside baselines and compressors. This opens meta-test, and takes an hour."
     )
     splits: str = setting("languages,domains", "task splits; one of several folds stands for all of them")
-    algorithms: str = setting("fomaml,meta-sgd,maml++", "the meta-learning algorithms")
+    algorithms: str = setting("fomaml,meta-sgd", "the meta-learning algorithms")
     preset: PresetName = setting("small", "size of the network")
     seeds: int = setting(3, "runs of each kind", at_least=1, at_most=100)
     costly_seeds: int = setting(
@@ -59,12 +59,12 @@ class Claims(Study):
         "further settings of joint pre-training",
     )
     meta_set: str = setting(
-        "meta-sgd.first_order=true,maml++.first_order_share=1,inner.lr=0.5,inner.batch=4,optimizer.lr=0.001,"
+        "meta-sgd.first_order=true,inner.lr=0.5,inner.batch=4,optimizer.lr=0.001,"
         "drawing.made_up=0.2,validation.steps=20,validation.lr=0.25",
         "further settings of meta-trained runs, where their algorithm has them",
     )
     controls: str = setting(
-        "optimizer.lr=0.001;drawing.made_up=0.2",
+        "drawing.made_up=0.2",
         "other settings of the control that the first seed tries, with ; between; the best is taken",
     )
 
@@ -143,7 +143,7 @@ class Claims(Study):
                 series=SEQUENTIAL,
                 algorithm=SEQUENTIAL,
                 preset=self.preset,
-                settings={**first, **_those_of(SEQUENTIAL, more)},
+                settings={**then, **_those_of(SEQUENTIAL, more)},
                 may_diverge=True,
                 **common,
             ),
@@ -223,7 +223,9 @@ class Claims(Study):
     # ---- what is asked ----
 
     def evaluations(self, home: Home, runs: Mapping[str, Run]) -> list[Asked]:
-        asked, test = [], {"role": "meta-test", "support": self.support_bytes, "draws": self.draws}
+        runs = {key: run for key, run in runs.items() if not has_diverged(run)}
+        asked = []
+        test = {"role": "meta-test", "support": self.support_bytes, "draws": self.draws, "ends": True}
         for family, folds in self.families(home).items():
             best = self.best(folds, runs)
             judged = {best, self.control_of(best, folds, runs)}
@@ -248,7 +250,7 @@ class Claims(Study):
     def report(self, home: Home, rows: pd.DataFrame, runs: Mapping[str, Run]) -> Report:
         from metalm.studies.claims_report import report
 
-        return report(self, home, rows, runs)
+        return report(self, home, rows, {key: run for key, run in runs.items() if not has_diverged(run)})
 
 
 def key_of(series: str, split: str, seed: int) -> str:

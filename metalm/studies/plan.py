@@ -66,10 +66,11 @@ class Asked:
     steps: int | None = None
     draws: int = 1
     methods: tuple[str, ...] = OWN
+    ends: bool = False
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments of `Home.evaluate`."""
-        names = ("role", "support", "steps", "draws", "methods")
+        names = ("role", "support", "steps", "draws", "methods", "ends")
         return {name: getattr(self, name) for name in names}
 
 

@@ -114,6 +114,14 @@ def test_the_online_track_stands_apart(home, run):
         by_task(home.evaluations().assign(series="all"))
 
 
+def test_before_and_after_are_those_of_the_whole_curve(home, run):
+    ends = {row.key: row.nats for row in home.evaluate([run.id], support=(512,), steps=3, ends=True)}
+    assert {key[-1] for key in ends} == {0, 3}
+    curve = {row.key: row.nats for row in home.evaluate([run.id], support=(512,), steps=3)}
+    assert {key[-1] for key in curve} == {0, 1, 2, 3}
+    assert all(curve[key] == nats for key, nats in ends.items())
+
+
 def test_ways_are_tuned_once_and_kept(home, run, monkeypatch):
     rows = list(home.evaluate([run.id], support=(512,), methods=["ways"]))
     assert {row.method for row in rows} == {"head only", "proximal", "Adam"}

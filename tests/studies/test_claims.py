@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from study_homes import QUICK, SMALL
+from study_homes import QUICK, SMALL, study_home
 
 from metalm.errors import ConfigError
 from metalm.studies import kept
@@ -29,7 +29,14 @@ TINY = {
 VARIANT = f"{CONTROL}, optimizer.lr=0.0001"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """One home for all tests here, which only read what the study left."""
+    with study_home(tmp_path_factory.mktemp("claims")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def study(home):
     kept_ = kept.begin(home, "claims", TINY)
     assert carry_out(home, kept_.id)
