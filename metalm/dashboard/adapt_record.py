@@ -52,11 +52,13 @@ def show(ids: Sequence[str]) -> None:
     panels = [AdaptedText(one.style.name, one.style.colour, one.bits, one.bits_per_byte) for one in adapted]
     character_view(query, panels, key="characters")
     _curves(adapted)
-    runs = {one.record.run: _run_name(one.record) for one in adapted}
-    adapt_resemblance.show(runs, adapted[0].record.support, query)
+    place = st.container()
     _samples(adapted)
     with st.expander(f"Support set ({wording.size(len(adapted[0].record.support.encode()))})"):
         st.code(adapted[0].record.support, language=None, wrap_lines=True, height=240)
+    runs = {one.record.run: _run_name(one.record) for one in adapted}
+    with place:  # last, because it may take minutes: the page is whole meanwhile
+        adapt_resemblance.show(runs, adapted[0].record.support, query)
 
 
 def _read(ids: Sequence[str]) -> list[Adapted]:

@@ -6,12 +6,15 @@ session.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from metalm import units
 from metalm.dashboard import state, wording
 from metalm.dashboard.charts.resemblance import resemblance_along_text
 from metalm.dashboard.components.chart import chart
@@ -21,6 +24,8 @@ from metalm.text.tasks import Task
 
 _LEAST = 0.05  # of the belief: below it a task is not worth a word
 _MOST_WORDS = 3  # tasks in the sentence
+_ALIKE = 0.05  # of its bits: what an expert saves on a text like its task; on its own it saves 15 % or more
+_READING = "reading the text"
 
 _ABOUT = (
     "An expert is the run moved to one meta-train task as a whole. The better a task's expert reads a text, "
@@ -32,8 +37,8 @@ def show(runs: Mapping[str, str], support: str, query: str) -> None:
     """A button for each run (id -> name), and what came of it: a sentence and a chart."""
     st.subheader("What it looks like", help=_ABOUT)
     for run_id, name in runs.items():
-        # Of its own: what it takes a while to compute leaves the rest of the page alone.
-        st.fragment(_of_run)(run_id, name, support.encode(), query.encode())
+        # No fragment: its own buttons could not interrupt it.
+        _of_run(run_id, name, support.encode(), query.encode())
 
 
 def _of_run(run_id: str, name: str, support: bytes, query: bytes) -> None:
@@ -57,7 +62,7 @@ def _ask(run_id: str, name: str) -> bool:
     try:
         cost = _cost(run_id)
     except MetalmError as error:
-        st.caption(f"**{wording.plain(name)}** has nothing to compare with: {error}")
+        st.caption(f"**{wording.plain(name)}** has nothing to compare with: {wording.plain(str(error))}")
         return False
     label = f"Compare with the tasks that {wording.plain(name)} knows"
     is_asked = st.button(label, key=f"resemblance.{run_id}", icon=":material/travel_explore:")
@@ -76,8 +81,8 @@ def _cost(run_id: str) -> str:
     told = f"First an expert of each of its {wording.things(len(tasks), 'meta-train task')} is made, once"
     tokens = home.expert_tokens(run_id)
     if run.device == "cpu" and run.tokens:
-        time = wording.duration(tokens * run.seconds / run.tokens)
-        return f"{told}: about {time}, if this machine is as fast as the one that trained the run."
+        minutes = wording.things(math.ceil(tokens * run.seconds / run.tokens / 60), "minute")
+        return f"{told}: about {minutes}, if this machine is as fast as the one that trained the run."
     return f"{told}: it takes as long as training on {wording.count(tokens)} tokens."
 
 
@@ -87,10 +92,11 @@ def _compared(run_id: str, name: str, support: bytes, query: bytes, key: Hashabl
     with st.status(f"Comparing with the tasks that {wording.plain(name)} knows …", expanded=True):
         # Any click ends this script run when progress is next told; this button says so.
         st.button("Stop", key=f"resemblance.stop.{run_id}", help="experts that are not all made are not kept")
-        bar = st.progress(0.0, text="reading the text")
+        bar = st.progress(0.0, text=_READING)
 
         def tell(share: float) -> None:
-            bar.progress(min(share, 1.0), text=f"making experts: {share:.0%}")
+            doing = f"making experts: {100 * share:.0f} %" if share < 1 else _READING
+            bar.progress(min(share, 1.0), text=doing)
 
         try:
             found = home.resembles(run_id, support, query, on_progress=tell)
@@ -107,6 +113,8 @@ def _answer(run_id: str, name: str, found: Resemblance) -> None:
         f"{wording.plain(name)}: **{looks_like(labels, found.after_support_T)}** "
         f":gray[(after {found.support_bytes:,} bytes)]"
     )
+    if doubt := doubtful(labels, found):
+        st.caption(doubt)
     weights = pd.DataFrame(found.weights_TC.T, columns=labels)
     figure = resemblance_along_text(weights, support_chars=found.support_chars)
     label = f"How much the text looks like each task that {name} knows, from place to place"
@@ -138,3 +146,16 @@ def looks_like(labels: Sequence[str], weights: Sequence[float]) -> str:
         if weight >= _LEAST or i == 0
     ]
     return f"This looks {', '.join(told)}"
+
+
+def doubtful(labels: Sequence[str], found: Resemblance) -> str:
+    """Why the answer says little, where the best expert reads the support set hardly better than the run."""
+    best = int(np.argmin(found.support_nats_T))
+    if not found.support_bytes or found.support_nats_T[best] <= (1 - _ALIKE) * found.slow_nats:
+        return ""
+    expert = units.bits_per_byte(float(found.support_nats_T[best]), found.support_bytes)
+    run = units.bits_per_byte(found.slow_nats, found.support_bytes)
+    return (
+        f"Much like none of them: the best expert, that of {wording.plain(labels[best])}, reads the support "
+        f"set at {expert:.2f} bits per byte, the run itself at {run:.2f}."
+    )

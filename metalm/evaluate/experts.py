@@ -148,6 +148,10 @@ class ExpertMixture:
         # To be charged for the support set too: all of it is query.
         wholes = [replace(stream, query=_all_of(stream)) for stream in streams]
         engine, rows = engine_for(self.model), []
+        if len(wholes) == 1 and not self.settings.samples:  # the modes side by side: twice as fast
+            wholes *= len(self.experts)
+            nats = stream_nats(engine, self.experts.weights, wholes, should_stop=should_stop)
+            return [Read(streams[0], np.stack(nats))]
         for weights in self.experts.components(self.settings.samples):
             rows.append(stream_nats(engine, shared(weights, len(wholes)), wholes, should_stop=should_stop))
         return [Read(stream, np.stack(nats)) for stream, *nats in zip(streams, *rows, strict=True)]

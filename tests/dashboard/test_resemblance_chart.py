@@ -35,6 +35,22 @@ def test_the_tasks_believed_most_are_named_and_the_rest_are_others():
     assert few.data[0].line.color != few.data[1].line.color
 
 
+def test_tasks_that_are_hardly_believed_are_others_too():
+    rare = weights(60, 3).assign(t0=0.0)
+    rare["t1"] = 1 - rare["t2"]
+    rare.loc[:, "t3"] = 0.0
+    figure = resemblance_along_text(rare)
+    assert [area.name for area in figure.data] == ["t2", "t1", OTHERS]
+    assert sum(figure.data[-1].y) == 0.0
+
+
+def test_a_narrow_page_gets_room_for_a_legend_of_one_name_a_line():
+    figure = resemblance_along_text(weights(60))
+    narrow = figure.layout.meta["narrow"]
+    assert narrow["height"] >= figure.layout.height + 18 * len(figure.data)
+    assert narrow["yaxis"]["title"]["text"] == figure.layout.yaxis.title.text
+
+
 def test_a_short_text_is_drawn_as_it_is_and_a_long_one_by_means_that_lose_nothing():
     short = weights(30)
     figure = resemblance_along_text(short)

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from metalm.evaluate.experts import ExpertMixture, Mixing
 from metalm.evaluate.resemblance import MIXING, by_character, resemblance, weights_along
 from metalm.learn.posterior import Posterior, experts_of
+from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
 from metalm.learn.windows import TaskTokens
+from metalm.model.engines import engine_for
+from metalm.model.fast_weights import slow_weights
 from metalm.text.tokenizers import ByteTokenizer
 
 LANGUAGES = {
@@ -58,6 +61,7 @@ def test_the_weights_of_each_place_are_a_distribution(mixture, tokenizer, mixing
     assert (looks.weights_TC >= 0).all()
     assert looks.weights_TC.sum(axis=0) == pytest.approx(np.ones(chars))
     assert looks.after_support_T.sum() == pytest.approx(1.0)
+    assert looks.support_nats_T.shape == (3,)
     assert (looks.support_chars, looks.support_bytes) == (len(GERMAN.decode()), len(GERMAN))
     assert (looks.names, looks.task_ids) == (("de", "el", "ja"), ("de-id", "el-id", "ja-id"))
 
@@ -98,6 +102,17 @@ def test_a_text_that_changes_its_language_looks_like_both_each_in_its_place(mixt
     assert set(best[: cut - 12]) == {"de"}
     assert set(best[cut + 12 :]) == {"el"}
     assert looks.names[int(looks.after_support_T.argmax())] == "de"
+
+
+def test_the_support_set_costs_what_scoring_it_with_each_expert_costs(mixture, tokenizer):
+    contender = mixture(tokenizer=tokenizer)
+    support = GERMAN + "猫".encode()
+    looks = resemblance(contender, support, GREEK)
+    engine = engine_for(contender.model)
+    every = [*contender.experts.components(0), slow_weights(contender.model)]
+    by_hand = [score(engine, weights, contender.tokenizer, b"", support).nats for weights in every]
+    assert [*looks.support_nats_T, looks.slow_nats] == pytest.approx(by_hand, rel=1e-5)
+    assert looks.support_nats_T.min() < looks.slow_nats
 
 
 def test_without_a_support_set_no_task_is_believed_more_than_another(mixture):

@@ -1,8 +1,10 @@
 """The section of Adapt that says what a text looks like: asked for, answered, still there afterwards."""
 
+import numpy as np
 import pytest
 
-from metalm.dashboard.adapt_resemblance import looks_like
+from metalm.dashboard.adapt_resemblance import doubtful, looks_like
+from metalm.evaluate.resemblance import Resemblance
 
 TEXT = "".join(f"The clock of the tower strikes {hour}, ünd the birds fly up. 鐘\n" for hour in range(20))
 SUPPORT, QUERY = TEXT[:800], TEXT[800:]
@@ -69,7 +71,7 @@ def test_a_run_whose_weights_are_damaged_offers_no_comparison(record, home, page
     home.weights_path(record.run).write_bytes(b"no weights")
     app = page("adapt", demo=record.id)
     assert not app.exception
-    assert "**good** has nothing to compare with: weights.safetensors must be a safetensors file" in told(app)
+    assert "**good** has nothing to compare with: weights\\.safetensors must be" in told(app)
     assert not [button for button in app.button if button.label.startswith("Compare with")]
 
 
@@ -83,3 +85,26 @@ def test_a_run_whose_weights_are_damaged_offers_no_comparison(record, home, page
 )
 def test_only_what_is_believed_is_told(weights, words):
     assert looks_like(["a", "b*", "c", "d"], weights) == words
+
+
+@pytest.mark.parametrize(
+    ("best_nats", "words"),
+    [
+        (800.0, ""),
+        (990.0, "that of b\\*, reads the support set at 2.86 bits per byte, the run itself at 2.89"),
+    ],
+)
+def test_a_text_that_no_expert_reads_better_than_the_run_is_said_to_be_like_none(best_nats, words):
+    found = Resemblance(
+        task_ids=("a", "b"),
+        names=("a", "b"),
+        after_support_T=np.array([0.1, 0.9]),
+        weights_TC=np.full((2, 600), 0.5),
+        support_nats_T=np.array([1010.0, best_nats]),
+        slow_nats=1000.0,
+        support_chars=500,
+        support_bytes=500,
+    )
+    told = doubtful(["a", "b*"], found)
+    assert words in told
+    assert bool(told) == bool(words)

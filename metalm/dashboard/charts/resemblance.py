@@ -10,30 +10,37 @@ from metalm.dashboard import palette
 from metalm.dashboard.charts import frame
 
 OTHERS = "others"
+_LEAST = 0.01  # of the belief over the whole text: an area that can be seen
+_HEIGHT = 320
 
 
 def resemblance_along_text(weights: pd.DataFrame, *, support_chars: int = 0, most: int = 5) -> go.Figure:
     """Areas that add up to 1 at each character: the `most` tasks believed most on the whole, and others.
 
+    Tasks that are hardly believed anywhere are others too.
     weights: a row a character, a column a task; rows add up to 1. support_chars: a line stands behind the
     support set. A long text is drawn by means over equal pieces of it.
     """
     if weights.empty:
         return frame.empty("no text to compare yet")
     places, drawn = _pieces(weights)
-    ranked = drawn.mean().sort_values(ascending=False, kind="stable").index
-    top, rest = list(ranked[:most]), list(ranked[most:])
+    ranked = drawn.mean().sort_values(ascending=False, kind="stable")
+    top = list(ranked.index[:1]) + [name for name in ranked.index[1:most] if ranked[name] >= _LEAST]
+    rest = list(ranked.index[len(top) :])
     figure = go.Figure()
     for name, style in palette.run_styles({name: name for name in top}).items():
         figure.add_trace(_area(places, drawn[name], name, style.colour))
     if rest:
         figure.add_trace(_area(places, drawn[rest].sum(axis=1), OTHERS, palette.NEUTRAL[0]))
-    frame.dress(figure, height=320)
+    frame.dress(figure, height=_HEIGHT)
     if 0 < support_chars < len(weights):
         _mark_cut(figure, support_chars)
     figure.update_xaxes(title_text="position in the text (characters)", range=[1, len(weights)])
     figure.update_yaxes(title_text="how much it looks like a task", range=[0, 1], tickformat=".0%")
-    return figure.update_layout(hovermode="x unified")
+    figure.update_layout(hovermode="x unified", legend={"traceorder": "normal"})
+    # There the legend has a line for every name.
+    narrow = {**figure.layout.to_plotly_json(), "height": _HEIGHT + 20 * len(figure.data)}
+    return figure.update_layout(meta={"narrow": narrow})
 
 
 def _pieces(weights: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
