@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 import pandas as pd
 
-from metalm.config import Joint, setting
+from metalm.config import setting
 from metalm.config.settings import pairs
 from metalm.errors import ConfigError, SplitError
-from metalm.learn.tuning import Adaptation
+from metalm.studies.claims_keys import is_of, key_of, those_of, validated
 from metalm.studies.plan import Asked, Planned, Study, has_diverged, numbers
 from metalm.studies.pretrained import MetaAlgorithm, PresetName
 from metalm.studies.report import Report
@@ -143,7 +142,7 @@ class Claims(Study):
                 series=SEQUENTIAL,
                 algorithm=SEQUENTIAL,
                 preset=self.preset,
-                settings={**then, **_those_of(SEQUENTIAL, more)},
+                settings={**then, **those_of(SEQUENTIAL, more)},
                 may_diverge=True,
                 **common,
             ),
@@ -152,7 +151,7 @@ class Claims(Study):
                     key=key_of(name, split, seed),
                     series=name,
                     algorithm=name,
-                    settings={**then, **_those_of(name, pairs("meta_set", self.meta_set))},
+                    settings={**then, **those_of(name, pairs("meta_set", self.meta_set))},
                     init=joint,
                     **common,
                 )
@@ -203,14 +202,14 @@ class Claims(Study):
 
     def control(self, folds: Sequence[str], finished: Mapping[str, Run]) -> str | None:
         """The series of the control: the best on meta-validation of those that the first seed tried."""
-        tried = {series: _validated(series, folds, [0], finished) for series in (CONTROL, *self.variants)}
+        tried = {series: validated(series, folds, [0], finished) for series in (CONTROL, *self.variants)}
         there = {series: bits for series, bits in tried.items() if bits is not None}
         return min(there, key=there.__getitem__) if len(there) == len(tried) else None
 
     def best(self, folds: Sequence[str], finished: Mapping[str, Run]) -> str:
         """The algorithm that is the best on meta-validation, the mean over folds and seeds."""
         seeds = range(self.seeds)
-        bits = {name: _validated(name, folds, seeds, finished) for name in self.algorithm_names}
+        bits = {name: validated(name, folds, seeds, finished) for name in self.algorithm_names}
         return min((name for name in bits if bits[name] is not None), key=lambda name: bits[name])
 
     def control_of(self, name: str, folds: Sequence[str], finished: Mapping[str, Run]) -> str:
@@ -230,13 +229,13 @@ class Claims(Study):
             best = self.best(folds, runs)
             judged = {best, self.control_of(best, folds, runs)}
             keys = {
-                series: tuple(key for key in runs if _is_of(key, series, folds))
+                series: tuple(key for key in runs if is_of(key, series, folds))
                 for series in {each.series for each in self.runs(home, runs)}
             }
             both = tuple(key for series in sorted(judged) for key in keys[series])
             static = tuple(key for series in sorted(keys) for key in keys[series])
             costly = tuple(key for key in both if int(key.rpartition(" ")[2]) < self.costly_seeds)
-            of_best = tuple(key for key in costly if _is_of(key, best, folds))
+            of_best = tuple(key for key in costly if is_of(key, best, folds))
             asked += [
                 Asked(name=f"{family}: static", keys=static, **test),
                 Asked(name=f"{family}: few steps", keys=both, steps=FEW_STEPS, **test),
@@ -251,32 +250,3 @@ class Claims(Study):
         from metalm.studies.claims_report import report
 
         return report(self, home, rows, {key: run for key, run in runs.items() if not has_diverged(run)})
-
-
-def key_of(series: str, split: str, seed: int) -> str:
-    """What a run of the study is called in it."""
-    return f"{series}, {split} seed {seed}"
-
-
-def _is_of(key: str, series: str, folds: Sequence[str]) -> bool:
-    return any(key.startswith(f"{series}, {split} seed ") for split in folds)
-
-
-def _those_of(algorithm: str, settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings that are not another algorithm's: `maml++.msl=0` is only told to maml++."""
-    sections = {*get_args(MetaAlgorithm), Joint.name} - {algorithm}
-    return {key: value for key, value in settings.items() if key.partition(".")[0] not in sections}
-
-
-def tuned_bits(run: Run) -> float:
-    """Bits per byte on meta-validation of a run's adaptation as it was tuned; infinite without any."""
-    grid = Adaptation.from_json(run.adaptation).grid if run.adaptation else ()
-    return min((point.bits_per_byte for point in grid), default=float("inf"))
-
-
-def _validated(
-    series: str, folds: Sequence[str], seeds: Sequence[int], finished: Mapping[str, Run]
-) -> float | None:
-    """`tuned_bits`, the mean over folds and seeds; None where a run is not finished yet."""
-    runs = [finished.get(key_of(series, split, seed)) for split in folds for seed in seeds]
-    return fmean(tuned_bits(run) for run in runs if run) if all(runs) else None

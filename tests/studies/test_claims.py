@@ -9,7 +9,8 @@ from study_homes import QUICK, SMALL, study_home
 from metalm.errors import ConfigError
 from metalm.studies import kept
 from metalm.studies.carry_out import carry_out, finished_runs
-from metalm.studies.claims import CONTROL, Claims, key_of, tuned_bits
+from metalm.studies.claims import CONTROL, Claims
+from metalm.studies.claims_keys import key_of, tuned_bits
 from metalm.studies.report import read
 from metalm.units import bits_per_byte
 
