@@ -123,22 +123,13 @@ def processor() -> str:
 
 
 def shipped() -> str:
-    """How the models that ship were made."""
-    from metalm.config import run_config
-    from metalm.operations.training import command_line
-
-    bundles = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(MODELS.glob("*/run.json"))]
-    names = {bundle["run"]["id"]: bundle["run"]["name"] for bundle in bundles}
-    commands = []
-    for bundle in sorted(bundles, key=lambda bundle: bundle["run"]["created_at"]):
-        run = bundle["run"]
-        init = names.get(run["parent"], run["parent"]) if run["parent"] else ""
-        config, split = run_config(run["config"]), bundle["split"]["name"]
-        commands.append("    " + command_line(config, split, name=run["name"], init=init))
-    if not commands:
+    """How the models that ship were made: the commands lie beside them."""
+    commands = MODELS / "commands.txt"
+    if not commands.exists():
         return ""
-    head = "## The shipped models\n\nTrained by these commands, then exported by `runs export --half`:\n\n"
-    return head + "\n".join(commands)
+    lines = commands.read_text(encoding="utf-8").splitlines()
+    head = "## The shipped models\n\n`metalm/samples/models/` was made by these commands, in a home of its own:\n\n"
+    return head + "\n".join(f"    {line}" for line in lines)
 
 
 if __name__ == "__main__":
