@@ -128,7 +128,7 @@ def shipped() -> str:
     if not commands.exists():
         return ""
     lines = commands.read_text(encoding="utf-8").splitlines()
-    head = "## The shipped models\n\n`metalm/samples/models/` was made by these commands, in a home of its own:\n\n"
+    head = "## The shipped models\n\nMade by these commands, in a home of their own:\n\n"
     return head + "\n".join(f"    {line}" for line in lines)
 
 
