@@ -124,7 +124,7 @@ def processor() -> str:
 
 def shipped() -> str:
     """How the models that ship were made: the commands lie beside them."""
-    commands = MODELS / "commands.txt"
+    commands = MODELS / "commands.sh"
     if not commands.exists():
         return ""
     lines = commands.read_text(encoding="utf-8").splitlines()
