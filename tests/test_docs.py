@@ -14,7 +14,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The same commands, over in seconds.
-SMALLER = {"--steps 500": "--steps 2 --preset tiny", "--steps 200": "--steps 1 --set validation.every=0"}
+SMALLER = {
+    "--steps 500": "--steps 2 --preset tiny",
+    "--steps 200": "--steps 1 --set validation.every=0",
+    "--online": "--methods PPMd",
+    "--methods ways,formula": "--methods unigram",
+    "--tokens 300000": "--tokens 3000 --support 512 --set beyond=2",
+}
 LONG = "python -m metalm demo"  # has a test of its own
 
 

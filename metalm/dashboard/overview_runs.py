@@ -80,7 +80,7 @@ def _latest(runs: list[Run]) -> None:
         for column, run in zip(st.columns(3), runs[row : row + 3], strict=False):
             with column.container(border=True, height="stretch"):
                 st.markdown(f"**{run.name}** {wording.status_badge(run.status)}")
-                st.metric("bits per byte after adaptation", wording.number(run.best_value))
+                st.metric("bits per byte after adaptation", wording.number(run.tuned_value))
                 st.caption(
                     f"{run.algorithm} on {splits.get(run.split_id, 'a foreign split')} · "
                     f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"

@@ -79,7 +79,7 @@ _COLUMNS = {
     "tags": st.column_config.ListColumn(),
     "progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100, width="small"),
     "bits per byte": st.column_config.NumberColumn(
-        format="%.3f", help="the best on meta-validation tasks, after adaptation: less is better"
+        format="%.3f", help="on meta-validation tasks, after adaptation as tuned: less is better"
     ),
     "outer steps": st.column_config.NumberColumn(format="localized"),
     "tokens": st.column_config.NumberColumn(format="compact", help="tokens trained on"),
@@ -95,7 +95,7 @@ def run_table(runs: list[Run], splits: dict[str, Split]) -> pd.DataFrame:
             "run": [run.name for run in runs],
             "status": [run.status for run in runs],
             "progress": [100 * run.progress for run in runs],
-            "bits per byte": pd.array([run.best_value for run in runs], dtype="Float64"),
+            "bits per byte": pd.array([run.tuned_value for run in runs], dtype="Float64"),
             "algorithm": [run.algorithm for run in runs],
             "split": [splits[run.split_id].name if run.split_id in splits else "" for run in runs],
             "network": [_network(run) for run in runs],

@@ -61,6 +61,14 @@ class Run:
     seen: tuple[str, ...] = ()
     validated: tuple[str, ...] = ()
 
+    @property
+    def tuned_value(self) -> float | None:
+        """Bits per byte on meta-validation after adaptation as it was tuned: all runs are tuned alike, while
+        `best_value` depends on the steps that the run was told to validate with. That until it is tuned."""
+        grid = (self.adaptation or {}).get("grid", ())
+        tried = [point["bits_per_byte"] for point in grid if point["bits_per_byte"] is not None]
+        return min(tried, default=self.best_value)
+
 
 SUMMARY = ("bits_per_byte_before", "bits_per_byte_after", "tokens_per_second")  # of `run_summary`
 _JSON = ("config", "adaptation")

@@ -38,7 +38,8 @@ class Claims(Study):
     explanation: ClassVar[str] = (
         "Trains a model jointly; from there one by each meta-learning algorithm, and the control: joint "
         "training for as much compute, its settings chosen as carefully. All are judged on meta-test tasks "
-        "by every way to adapt, beside baselines and compressors. This opens meta-test, and takes an hour."
+        "by every way to adapt, beside baselines and compressors. This opens meta-test, and takes most of an "
+        "hour with the default settings."
     )
     splits: str = setting("languages,domains", "task splits; one of several folds stands for all of them")
     algorithms: str = setting("fomaml,meta-sgd", "the meta-learning algorithms")

@@ -54,7 +54,7 @@ class Compute(Pretrained):
         "Trains a model jointly and then by meta-learning. Then spends as much compute on tuning joint "
         "training instead: Optuna chooses step size, weight decay, dropout and length, by the score after "
         "fine-tuning on meta-validation. Both on one chart against compute. Six to ten runs a seed: about "
-        "two minutes with the settings below."
+        "two minutes with the default settings."
     )
     times: float = setting(
         1.0, "how many times the compute of meta-training tuning may take", at_least=0.5, at_most=100.0

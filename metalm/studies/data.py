@@ -44,7 +44,7 @@ class Data(Pretrained):
     explanation: ClassVar[str] = (
         "Learns from fewer meta-train tasks, and from shorter ones, always for as long, always judged on the "
         "same tasks; fits scaling curves, and says where the gain over joint training and fine-tuning ends. "
-        "Three runs an amount of data and seed: 15 runs, about five minutes, with the settings below."
+        "Three runs an amount of data and seed: 15 runs, about five minutes, with the default settings."
     )
     tasks: str = setting("4,10", "numbers of meta-train tasks to try, beside all of them")
     task_bytes: str = setting("10000,40000", "bytes of each meta-train task to try, beside whole texts")

@@ -34,7 +34,7 @@ class Languages(Pretrained):
     explanation: ClassVar[str] = (
         "Learns from one family of languages (or one script) at a time, and from all together; judges each "
         "on every group of unseen tasks: a matrix, near against far, and the gain over joint training on the "
-        "same texts. Three runs a group and seed: 12 runs, about four minutes, with the settings below."
+        "same texts. Three runs a group and seed: 12 runs, about four minutes, with the default settings."
     )
     by: Literal["family", "script"] = setting("family", "what makes a group of tasks")
     groups: int = setting(

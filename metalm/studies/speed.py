@@ -32,7 +32,7 @@ class Speed(Pretrained):
     explanation: ClassVar[str] = (
         "Trains a model jointly; from there one by meta-learning, and one jointly for as much compute. Both "
         "adapt to tasks that they have not seen, step by step, also for more steps than they were trained "
-        "with. Three runs a seed: about a minute with the settings below."
+        "with. Three runs a seed: about a minute with the default settings."
     )
     beyond: int = setting(
         30, "adaptation steps to follow, also past those trained with", at_least=1, at_most=1000

@@ -19,7 +19,7 @@ def test_a_finished_run_is_shown_with_its_score_and_ends_the_first_steps(finishe
     assert not app.exception
     assert "First steps" not in told(app)
     assert "good" in told(app)
-    assert f"{finished.best_value:.3f}" in told(app)
+    assert f"{finished.tuned_value:.3f}" in told(app)
 
 
 def test_a_failed_run_says_why(failed, page, told):

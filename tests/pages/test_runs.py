@@ -29,7 +29,7 @@ def test_runs_are_listed_with_their_key_figures(finished, page):
     assert not app.exception
     table = app.dataframe[0].value
     assert list(table["run"]) == ["good"]
-    assert table["bits per byte"][0] == finished.best_value
+    assert table["bits per byte"][0] == finished.tuned_value
 
 
 @pytest.mark.usefixtures("finished", "failed")

@@ -140,3 +140,9 @@ def test_a_point_that_is_no_number_is_refused_at_the_door(store, run):
     with pytest.raises(TypeError):
         store.metrics.add(run.id, [Point(1, 1, 1.0, "lr", None, None, None)])
     store.flush()
+
+
+def test_runs_compare_by_what_tuning_found(run):
+    assert replace(run, best_value=3.5, adaptation=None).tuned_value == 3.5
+    points = [{"lr": 0.1, "steps": n, "bits_per_byte": bits} for n, bits in ((5, 3.2), (20, None), (60, 2.9))]
+    assert replace(run, best_value=3.5, adaptation={"inner": {}, "grid": points}).tuned_value == 2.9
