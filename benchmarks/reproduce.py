@@ -45,9 +45,8 @@ def main() -> None:
     let_threads_sleep()
     keep_memory()
     settings = {**(FULL if asked.full else {}), **dict(text.split("=", 1) for text in asked.set)}
-    begin = datetime.now(UTC)
     report = carried_out(asked.home, settings)
-    write(report, asked.docs, settings, asked.full, begin)
+    write(report, asked.docs, settings, asked.full)
     print(f"written: {asked.docs / 'results.md'}")
 
 
@@ -85,7 +84,7 @@ def told(lines: Iterator[dict]) -> Iterator[dict]:
         yield line
 
 
-def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool, begin: datetime) -> None:
+def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool) -> None:
     """docs/results.md and its figures."""
     from metalm.studies.pages import markdown
     from metalm.studies.report import FIGURES_DIR, Report
@@ -95,21 +94,20 @@ def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool, beg
     shutil.copytree(Path(report.pop("folder")) / FIGURES_DIR, figures)
     text = markdown(Report.from_json(report)).replace(f"]({FIGURES_DIR}/", f"]({NAME}/")
     title, _, rest = text.partition("\n")
-    blocks = [title, machine(settings, is_full, begin), rest.strip(), shipped()]
+    blocks = [title, machine(settings, is_full), rest.strip(), shipped()]
     (docs / "results.md").write_text("\n\n".join(filter(None, blocks)) + "\n", encoding="utf-8")
 
 
-def machine(settings: dict[str, str], is_full: bool, begin: datetime) -> str:
+def machine(settings: dict[str, str], is_full: bool) -> str:
     """What made the numbers, and how."""
     from metalm.home.versions import versions
 
-    now = datetime.now(UTC)
     options = ["--full"] if is_full else [f"--set {key}={value}" for key, value in settings.items()]
     command = " ".join(["python benchmarks/reproduce.py", *options])
     told_versions = ", ".join(f"{name} {value}" for name, value in versions().items())
     return (
-        f"Written by `{command}` (`make reproduce`) on {now:%Y-%m-%d}; its last call took "
-        f"{(now - begin).seconds // 60} minutes. {processor()}, {os.cpu_count()} cores; {told_versions}. "
+        f"Written by `{command}` (`make reproduce`) on {datetime.now(UTC):%Y-%m-%d}. "
+        f"{processor()}, {os.cpu_count()} cores; {told_versions}. "
         "Nothing here is typed by hand."
     )
 
