@@ -29,12 +29,12 @@ UNITS: dict[Unit, tuple[Callable, str]] = {
 }
 _TIE = 1e-6  # a difference below it is none
 _CELL = ["series", "support_bytes", "adaptation_step"]  # where tasks are averaged
-_CONTENDER, _VERSION = ["run_id", "method"], ["checkpoint_step", "adaptation"]
+_CONTENDER, _VERSION = ["run_id", "method", "split_id"], ["checkpoint_step", "adaptation"]
 _COUNTS = ["nats", "tokens", "bytes", "chars"]
 
 
 def newest(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each run and method as it was evaluated last: with one checkpoint and one adaptation.
+    """The rows of each run and method as it was evaluated last on a split: one checkpoint, one adaptation.
 
     rows: columns of `evaluations`, in the order in which they were made. A run that was extended, or
     evaluated with another rate, has older rows too, which must not be averaged with these.

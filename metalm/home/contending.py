@@ -33,17 +33,17 @@ class Contending(Coding):
             **dict.fromkeys(GROUPS["online"], self.online),
         }
         found = [makers[method](method, asked) for method in methods]
-        return [_at_its_ends(entry) if asked.ends else entry for entry in found if entry is not None]
+        return [entry for entry in found if entry is not None]
 
     def _own(self, _method: Method, asked: Asked) -> Entry:
-        own = replace(adapting(asked.loaded), rule=asked.loaded.rule_for(asked.steps))
+        own = replace(adapting(asked.loaded, ends=asked.ends), rule=asked.loaded.rule_for(asked.steps))
         return Entry(asked.loaded, lambda: own)
 
     def _way(self, method: Method, asked: Asked) -> Entry | None:
         from metalm.evaluate.ways import by_way, tuned_way, ways_of
         from metalm.learn.tuning import Adaptation
 
-        own = adapting(asked.loaded)
+        own = adapting(asked.loaded, ends=asked.ends)
         if method not in ways_of(own.rule):
             return None
 
@@ -79,7 +79,7 @@ class Contending(Coding):
             "joint fine-tuning": known.joint_fine_tuning,
             "joint continued": known.joint_continued,
         }
-        return Entry(owner, lambda: as_asked[method](adapting(owner)))
+        return Entry(owner, lambda: as_asked[method](adapting(owner, ends=asked.ends)))
 
     def _scratch(self, asked: Asked) -> Contender:
         from metalm.evaluate import baselines as known
@@ -94,7 +94,7 @@ class Contending(Coding):
             return known.tuned_scratch(own, validation, should_stop=asked.should_stop).to_json()
 
         found = Adaptation.from_json(self.tuned("scratch", asked, tune))
-        return replace(own, rule=replace(own.rule, inner=found.inner))
+        return replace(own, rule=replace(own.rule, inner=found.inner), ends=asked.ends)
 
     def _formula(self, method: Method, asked: Asked) -> Entry:
         return Entry(asked.loaded, partial(self._mixture, method, asked))
@@ -135,14 +135,3 @@ class Contending(Coding):
     def _beside(self, run: Run, asked: Asked) -> Loaded:
         """Another run, on the same device."""
         return self.load(run.id, device=asked.loaded.weights["embedding.weight"].device.type)
-
-
-def _at_its_ends(entry: Entry) -> Entry:
-    """The same, judged before and after its adaptation only."""
-    from metalm.evaluate.contenders import AdaptingGru
-
-    def make() -> Contender:
-        contender = entry.make()
-        return replace(contender, ends=True) if isinstance(contender, AdaptingGru) else contender
-
-    return Entry(entry.owner, make)

@@ -59,8 +59,8 @@ class Tunings(Expertise):
         return found
 
 
-def adapting(loaded: Loaded) -> AdaptingGru:
-    """A run that adapts as it was tuned."""
+def adapting(loaded: Loaded, *, ends: bool) -> AdaptingGru:
+    """A run that adapts as it was tuned. ends: see `AdaptingGru`."""
     from metalm.evaluate.contenders import AdaptingGru
 
     return AdaptingGru(
@@ -69,4 +69,5 @@ def adapting(loaded: Loaded) -> AdaptingGru:
         tokenizer=loaded.tokenizer,
         rule=loaded.rule,
         seed=loaded.run.seed,
+        ends=ends,
     )

@@ -16,7 +16,6 @@ from metalm.store.runs import Run
 
 # Of a twin's compute: a run ends with a whole outer step.
 _TOLERANCE = 0.05
-_SETTINGS = ("model", "tokenizer", "seed")
 
 
 class Twins(Trainings):
@@ -67,7 +66,6 @@ class Twins(Trainings):
         if (other.split_id, other.parent) != (run.split_id, run.parent):
             return False
         mine, theirs = run_config(run.config), run_config(other.config)
-        same = all(
-            getattr(mine, name) == getattr(theirs, name) for name in _SETTINGS if name != "model"
-        ) and replace(mine.model, dropout=0.0) == replace(theirs.model, dropout=0.0)
+        networks = {replace(config.model, dropout=0.0) for config in (mine, theirs)}
+        same = len(networks) == 1 and (mine.tokenizer, mine.seed) == (theirs.tokenizer, theirs.seed)
         return same and abs(self.gradient_evaluations(other) - wanted) <= _TOLERANCE * wanted

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, get_args
 
 from metalm.config import Joint
-from metalm.learn.tuning import Adaptation
+from metalm.studies.evidence import tuned_bits
 from metalm.studies.pretrained import MetaAlgorithm
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ def those_of(algorithm: str, settings: Mapping[str, str]) -> dict[str, str]:
     """The settings that are not another algorithm's: `maml++.msl=0` is only told to maml++."""
     sections = {*get_args(MetaAlgorithm), Joint.name} - {algorithm}
     return {key: value for key, value in settings.items() if key.partition(".")[0] not in sections}
-
-
-def tuned_bits(run: Run) -> float:
-    """Bits per byte on meta-validation of a run's adaptation as it was tuned; infinite without any."""
-    grid = Adaptation.from_json(run.adaptation).grid if run.adaptation else ()
-    return min((point.bits_per_byte for point in grid), default=float("inf"))
 
 
 def validated(

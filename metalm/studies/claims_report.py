@@ -177,10 +177,7 @@ def _tuning(home: Home, runs: Mapping[str, Run]) -> Section:
                 "steps": inner.get("steps"),
                 "rate": inner.get("lr"),
                 "at an edge": ", ".join(adaptation.get("edges", ())) or "no",
-                "meta-validation": min(
-                    (point["bits_per_byte"] or float("inf") for point in adaptation.get("grid", ())),
-                    default=None,
-                ),
+                "meta-validation": evidence.tuned_bits(run),
             }
         )
     return Section(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from metalm.config import setting
 from metalm.studies.compute_report import made
+from metalm.studies.evidence import tuned_bits
 from metalm.studies.plan import Asked, Planned, has_diverged
 from metalm.studies.pretrained import META, TWIN, Pretrained
 from metalm.studies.report import Report
@@ -37,7 +38,7 @@ _TYPICAL = sum(RANGES["share"][:2]) / 2
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trial and what it came to. compute: token-gradient evaluations; value: see `value_of`."""
+    """A trial and what it came to. compute: token-gradient evaluations; value: see `tuned_bits`."""
 
     run: Run
     compute: int
@@ -88,7 +89,7 @@ class Compute(Pretrained):
         """The trials that have ended, in their order."""
         found: list[Trial] = []
         while (run := finished.get(self._key(len(found) + 1, seed))) is not None:
-            value = math.inf if has_diverged(run) else value_of(run)
+            value = math.inf if has_diverged(run) else tuned_bits(run)
             found.append(Trial(run=run, compute=home.gradient_evaluations(run), value=value))
         return found
 
@@ -127,7 +128,7 @@ class Compute(Pretrained):
         return self._key(values.index(min(values)) + 1, seed)
 
     def evaluations(self, home: Home, runs: Mapping[str, Run]) -> Sequence[Asked]:
-        options = {"role": self.role, "support": self.support_bytes, "draws": self.draws}
+        options = {"role": self.role, "support": self.support_bytes, "draws": self.draws, "ends": True}
         best = [self.best(home, runs, seed) for seed in range(self.seeds)]
         threes = [each for seed in range(self.seeds) for each in self.three(self.split, seed)]
         keys = [each.key for each in threes if each.series in (META, TWIN)]
@@ -135,13 +136,6 @@ class Compute(Pretrained):
 
     def report(self, home: Home, rows: pd.DataFrame, runs: Mapping[str, Run]) -> Report:
         return made(home, self, rows, runs)
-
-
-def value_of(run: Run) -> float:
-    """Bits per byte on meta-validation after the best adaptation of the grid by which runs are tuned."""
-    grid = [point["bits_per_byte"] for point in (run.adaptation or {}).get("grid", [])]
-    known = [value for value in grid if value is not None]
-    return min(known) if known else math.inf
 
 
 def suggested(ended: Sequence[Trial], whole: int, seed: int) -> dict[str, float]:

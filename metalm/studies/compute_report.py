@@ -69,15 +69,17 @@ class _Seed:
     """What one seed's runs came to, and at which compute."""
 
     def __init__(self, home: Home, study: Compute, runs: Mapping[str, Run], seed: int) -> None:
-        from metalm.studies.compute import value_of
-
         self.told = f" of seed {seed}" if study.seeds > 1 else ""
         self.name = f"compute-{seed}"
         self.trials = study.trials(home, runs, seed)
         joint, meta, twin = (runs[each.key] for each in study.three(study.split, seed))
         begin = home.gradient_evaluations(joint)
         self.whole = begin + home.gradient_evaluations(meta)
-        self.values = {JOINT: value_of(joint), META: value_of(meta), TWIN: value_of(twin)}
+        self.values = {
+            JOINT: evidence.tuned_bits(joint),
+            META: evidence.tuned_bits(meta),
+            TWIN: evidence.tuned_bits(twin),
+        }
         self.at = {JOINT: begin, META: self.whole, TWIN: begin + home.gradient_evaluations(twin)}
 
     def best_so_far(self) -> pd.DataFrame:

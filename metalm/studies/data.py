@@ -90,7 +90,7 @@ class Data(Pretrained):
 
     def evaluations(self, home: Home, runs: Mapping[str, Run]) -> Sequence[Asked]:
         keys = compared(runs, self.runs(home, runs))
-        options = {"role": self.role, "support": self.support_bytes, "draws": self.draws}
+        options = {"role": self.role, "support": self.support_bytes, "draws": self.draws, "ends": True}
         return [Asked(name="data", keys=keys, **options)]
 
     def report(self, home: Home, rows: pd.DataFrame, runs: Mapping[str, Run]) -> Report:  # noqa: ARG002

@@ -7,6 +7,7 @@ of `metalm.evaluate.statistics`: over tasks, with seeds and support draws pooled
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -47,10 +48,7 @@ def _rows(home: Home, asked: Asked, runs: Mapping[str, Run], series: Mapping[str
         & frame["method"].isin(methods_of(asked.methods))
         & frame["split_id"].isin({run.split_id for run in met})
     ]
-    frame = frame[_as_asked(frame, asked, {run.id: run for run in met})]
-    # A split at a time: a baseline that has read a split's texts is another one on every fold.
-    newest = [statistics.newest(part) for _, part in frame.groupby("split_id", sort=False)]
-    frame = pd.concat(newest) if newest else frame
+    frame = statistics.newest(frame[_as_asked(frame, asked, {run.id: run for run in met})])
     key = frame["run_id"].map(keys).fillna("")
     own = key.map(series)
     named = (own + ": " + frame["method"]).where(key != "", frame["method"])
@@ -66,6 +64,11 @@ def _as_asked(frame: pd.DataFrame, asked: Asked, met: Mapping[str, Run]) -> list
         method not in OWN or json.loads(text) == wanted.get(run_id)
         for method, text, run_id in zip(frame["method"], frame["adaptation"], frame["run_id"], strict=True)
     ]
+
+
+def tuned_bits(run: Run) -> float:
+    """Bits per byte on meta-validation after a run's adaptation as it was tuned; infinite without any."""
+    return math.inf if run.tuned_value is None else run.tuned_value
 
 
 def adaptation(run: Run, steps: int | None = None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from metalm.errors import ConfigError
 from metalm.studies import kept
 from metalm.studies.carry_out import carry_out, finished_runs
 from metalm.studies.claims import CONTROL, Claims
-from metalm.studies.claims_keys import key_of, tuned_bits
+from metalm.studies.claims_keys import key_of
+from metalm.studies.evidence import tuned_bits
 from metalm.studies.report import read
 from metalm.units import bits_per_byte
 

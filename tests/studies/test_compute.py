@@ -9,7 +9,8 @@ from study_homes import SMALL, after
 from metalm.errors import DivergedError
 from metalm.studies import kept
 from metalm.studies.carry_out import Listening, carry_out, ended_runs, finished_runs
-from metalm.studies.compute import RANGES, TUNED, Compute, suggested, value_of
+from metalm.studies.compute import RANGES, TUNED, Compute, suggested
+from metalm.studies.evidence import tuned_bits
 from metalm.studies.pretrained import JOINT, META, TWIN
 from metalm.studies.report import read
 
@@ -42,7 +43,7 @@ def test_trials_take_as_much_compute_as_meta_training_and_follow_from_each_other
 
     report = read(home.study_dir(study.id))
     table = report.sections[0].parts[-1]
-    values = [value_of(runs[f"trial {row[0]}"]) for row in table.rows]
+    values = [tuned_bits(runs[f"trial {row[0]}"]) for row in table.rows]
     assert [row[-2] for row in table.rows] == pytest.approx(values)
     assert table.rows[-1][-1] == pytest.approx(min(values))
     means = {row[0]: row for row in report.sections[1].parts[1].rows}
