@@ -72,7 +72,7 @@ class ByteModel:
         """Its settings."""
         return dict(self.settings)
 
-    def steps(self) -> tuple[int, ...]:
+    def steps(self, _support_bytes: int) -> tuple[int, ...]:
         """Step 0 only."""
         return (0,)
 
@@ -129,7 +129,7 @@ def tuned_scratch(
 
 def joint_zero_shot(joint: AdaptingGru) -> AdaptingGru:
     """A joint run's weights as they are: the state reads the support set, the weights do not change."""
-    return replace(joint, method="joint zero-shot", rule=joint.rule.with_inner(steps=0))
+    return replace(joint, method="joint zero-shot", rule=joint.rule.with_inner(steps=0), lengths={})
 
 
 def joint_fine_tuning(joint: AdaptingGru) -> AdaptingGru:

@@ -75,7 +75,7 @@ class CachedGru:
         parts = {"cache": self.settings, "dynamic": self.dynamic, "inner": self.rule.inner}
         return {name: asdict(part) for name, part in parts.items()}
 
-    def steps(self) -> tuple[int, ...]:
+    def steps(self, _support_bytes: int) -> tuple[int, ...]:
         """Step 0 only."""
         return (0,)
 

@@ -8,14 +8,16 @@ contender meets the same bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+from metalm.config import InnerLoop
 from metalm.learn.inner import SupportSet, adaptation
 from metalm.learn.rules import Rule
 from metalm.learn.score import Score, Stream, scores
 from metalm.learn.stopping import ShouldStop, never, stop_if
+from metalm.learn.tuning import length_for
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
@@ -88,8 +90,8 @@ class Contender(Protocol):
     @property
     def seed(self) -> int: ...
 
-    def steps(self) -> tuple[int, ...]:
-        """The adaptation steps after which it is judged, rising from 0."""
+    def steps(self, support_bytes: int) -> tuple[int, ...]:
+        """The adaptation steps to a support set of that size after which it is judged, rising from 0."""
         ...
 
     def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
@@ -114,11 +116,18 @@ def recorded_steps(last: int) -> tuple[int, ...]:
     return (*steps, last)
 
 
+def as_told(inner: InnerLoop, lengths: Mapping[int, int]) -> dict[str, Any]:
+    """How a GRU adapts, as the rows of its scores tell it."""
+    by_size = {"lengths": {str(size): steps for size, steps in lengths.items()}} if lengths else {}
+    return {**asdict(inner), **by_size}
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdaptingGru:
     """A GRU that adapts to the support set by its rule, then reads support and query.
 
-    weights: where adaptation starts. seed: of the run that made them. ends: it is judged before its first
+    weights: where adaptation starts. lengths: the numbers of steps by support bytes, instead of the rule's
+    own (`Adaptation.lengths`). seed: of the run that made the weights. ends: it is judged before its first
     step and after its last one only, not along the way.
     """
 
@@ -128,17 +137,18 @@ class AdaptingGru:
     weights: Weights
     tokenizer: Tokenizer
     rule: Rule
+    lengths: Mapping[int, int] = field(default_factory=dict)
     seed: int = 0
     ends: bool = False
 
     @property
     def adaptation(self) -> dict[str, Any]:
-        """The inner loop's settings."""
-        return asdict(self.rule.inner)
+        """The inner loop's settings, and the steps by support bytes."""
+        return as_told(self.rule.inner, self.lengths)
 
-    def steps(self) -> tuple[int, ...]:
+    def steps(self, support_bytes: int) -> tuple[int, ...]:
         """See `recorded_steps`; of them the ends, where those are asked for."""
-        steps = recorded_steps(self.rule.inner.steps)
+        steps = recorded_steps(length_for(support_bytes, self.lengths, self.rule.inner.steps))
         return tuple(sorted({steps[0], steps[-1]})) if self.ends else steps
 
     def judged(self, cases: Sequence[Case], should_stop: ShouldStop = never) -> Iterator[Judged]:
@@ -148,8 +158,8 @@ class AdaptingGru:
         streams = [Stream.of(self.tokenizer, case.support, case.query) for case in cases]
         supports = [SupportSet.of_text(self.tokenizer, case.support, window, device) for case in cases]
         last = max(step for case in cases for step in case.steps)
-        seconds, begin = 0.0, time.perf_counter()
-        for adapted in adaptation(engine, shared(self.weights, len(cases)), supports, self.rule):
+        rule, (seconds, begin) = self.rule.with_inner(steps=last), (0.0, time.perf_counter())
+        for adapted in adaptation(engine, shared(self.weights, len(cases)), supports, rule):
             seconds += (time.perf_counter() - begin) / len(cases)
             stop_if(should_stop)
             asked = [

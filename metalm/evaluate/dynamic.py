@@ -144,7 +144,7 @@ class DynamicGru:
         """Rate, decay and the rest."""
         return asdict(self.settings)
 
-    def steps(self) -> tuple[int, ...]:
+    def steps(self, _support_bytes: int) -> tuple[int, ...]:
         """Step 0 only."""
         return (0,)
 

@@ -126,7 +126,7 @@ class ExpertMixture:
             "split": self.split_id,
         }
 
-    def steps(self) -> tuple[int, ...]:
+    def steps(self, _support_bytes: int) -> tuple[int, ...]:
         """Step 0 only."""
         return (0,)
 

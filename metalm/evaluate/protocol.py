@@ -160,7 +160,7 @@ def _work(
 
 
 def _steps_to_make(contender: Contender, episode: Episode, done: Collection[Key]) -> tuple[int, ...]:
-    steps = contender.steps() if episode.support_bytes else (0,)
+    steps = contender.steps(episode.support_bytes) if episode.support_bytes else (0,)
     name = episode.text.task.id, episode.support_bytes, episode.draw
     return tuple(step for step in steps if (*name, step) not in done)
 

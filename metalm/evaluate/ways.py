@@ -71,10 +71,11 @@ def tuned_way(
         tune(own.model, own.weights, own.tokenizer, validation, rule, grid, should_stop=should_stop)
         for rule, grid in WAYS[method](own.rule)
     ]
-    return min(found, key=lambda one: min((point.bits_per_byte for point in one.grid), default=0.0))
+    return min(found, key=lambda one: one.bits_per_byte)
 
 
 def by_way(method: Method, own: AdaptingGru, adaptation: Adaptation) -> AdaptingGru:
     """`own` adapting in this way, as it was tuned."""
     [rule, *_] = [rule for rule, _ in WAYS[method](own.rule)]
-    return replace(own, method=method, rule=replace(rule, inner=adaptation.inner))
+    adapted = replace(rule, inner=adaptation.inner)
+    return replace(own, method=method, rule=adapted, lengths=adaptation.lengths)

@@ -36,7 +36,9 @@ class Contending(Coding):
         return [entry for entry in found if entry is not None]
 
     def _own(self, _method: Method, asked: Asked) -> Entry:
-        own = replace(adapting(asked.loaded, ends=asked.ends), rule=asked.loaded.rule_for(asked.steps))
+        own = adapting(asked.loaded, ends=asked.ends)
+        if asked.steps is not None:
+            own = replace(own, rule=asked.loaded.rule_for(asked.steps), lengths={})
         return Entry(asked.loaded, lambda: own)
 
     def _way(self, method: Method, asked: Asked) -> Entry | None:
@@ -94,7 +96,8 @@ class Contending(Coding):
             return known.tuned_scratch(own, validation, should_stop=asked.should_stop).to_json()
 
         found = Adaptation.from_json(self.tuned("scratch", asked, tune))
-        return replace(own, rule=replace(own.rule, inner=found.inner), ends=asked.ends)
+        rule = replace(own.rule, inner=found.inner)
+        return replace(own, rule=rule, lengths=found.lengths, ends=asked.ends)
 
     def _formula(self, method: Method, asked: Asked) -> Entry:
         return Entry(asked.loaded, partial(self._mixture, method, asked))

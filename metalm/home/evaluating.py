@@ -122,7 +122,7 @@ class Evaluating(Contending):
             for row in rows
             if row.support_bytes in protocol.support_bytes
             and row.draw < protocol.draws
-            and row.adaptation_step in contender.steps()
+            and row.adaptation_step in contender.steps(row.support_bytes)
         ]
 
     def evaluations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metalm.config import InnerLoop, run_config
@@ -37,12 +38,17 @@ class Loaded:
         """The settings of its rule."""
         return self.rule.inner
 
-    def rule_for(self, steps: int | None) -> Rule:
-        """Its rule with so many steps, at the rate that was tuned for as many, if one was; None: as tuned."""
+    @property
+    def lengths(self) -> dict[int, int]:
+        """Support bytes -> how many steps were best for as many; {} where that was not tuned."""
         from metalm.learn.tuning import Adaptation
 
-        if steps is None:
-            return self.rule
+        return Adaptation.from_json(self.run.adaptation).lengths if self.run.adaptation else {}
+
+    def rule_for(self, steps: int) -> Rule:
+        """Its rule with so many steps, at the rate that was tuned for as many, if one was."""
+        from metalm.learn.tuning import Adaptation
+
         if self.run.adaptation is None:
             return self.rule.with_inner(steps=steps)
         return replace(self.rule, inner=Adaptation.from_json(self.run.adaptation).inner_for(steps))
@@ -57,6 +63,16 @@ class Loading(Twins):
         Raises RunStateError when the run has no weights yet, BundleError when what it learned about
         adaptation is lost or does not belong to them.
         """
+        run = self.run(ref)
+        # What has no weights may have no tokenizer either.
+        tokenizer = self.store.tokenizers.get(run.tokenizer) if self.weights_path(run.id).exists() else None
+        return self.made_ready(run, tokenizer, device=device)
+
+    def made_ready(self, run: Run, tokenizer: Tokenizer | None, *, device: str) -> Loaded:
+        """A run of this home made ready with its tokenizer, from its folder: the store is not asked.
+
+        Raises as `load`.
+        """
         from metalm.learn.rules import Rule
         from metalm.learn.tuning import Adaptation
         from metalm.model.device import pick_device
@@ -64,11 +80,9 @@ class Loading(Twins):
         from metalm.model.gru import new_model
         from metalm.model.weight_files import load_weights, model_with
 
-        run = self.run(ref)
-        if not self.weights_path(run.id).exists():
+        if tokenizer is None or not self.weights_path(run.id).exists():
             raise RunStateError(f"run {run.name!r} must have been trained to be used, it is {run.status}")
         config = run_config(run.config)
-        tokenizer = self.store.tokenizers.get(run.tokenizer)
         model = model_with(
             new_model(config.model, tokenizer.vocab_size, config.seed),
             load_weights(self.weights_path(run.id)),
@@ -93,3 +107,8 @@ class Loading(Twins):
         if step is None:
             step = run.step if run.best_step is None else run.best_step
         return step
+
+
+def load_beside(home_dir: Path, run: Run, tokenizer: Tokenizer | None, *, device: str = "cpu") -> Loaded:
+    """`Loading.load` for a process that does not own the home: its owner told of the run and its tokenizer."""
+    return Loading(home_dir, store=None).made_ready(run, tokenizer, device=device)

@@ -68,6 +68,7 @@ def adapting(loaded: Loaded, *, ends: bool) -> AdaptingGru:
         weights=loaded.weights,
         tokenizer=loaded.tokenizer,
         rule=loaded.rule,
+        lengths=loaded.lengths,
         seed=loaded.run.seed,
         ends=ends,
     )

@@ -1,13 +1,15 @@
 """Which rate and how many steps a finished run adapts with: a small grid, measured on meta-validation only.
 
-Steps lie on one trajectory, so a rate costs one adaptation of each task, whatever the steps tried. Every run,
-fine-tuned baselines too, is tried at as many points, so that none is tuned better than another (`grid_for`).
+First the rate, at one support size; then, at the best, the number of steps for small and large support sets:
+of few bytes many steps learn the noise, of many bytes few steps learn little. Steps lie on one trajectory, so
+a rate costs one adaptation of each task, whatever the steps tried. Every run, fine-tuned baselines too, is
+tried at as many points, so that none is tuned better than another (`grid_for`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -28,20 +30,28 @@ from metalm.text.tasks import TaskText
 from metalm.text.tokenizers import Tokenizer
 from metalm.units import bits_per_byte
 
+SUPPORT_BYTES = 2048  # the size at which rates are tuned
 _MULTIPLES = (0.25, 0.5, 1.0, 2.0)  # of training's rate, where there is no rate that suits every run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """What is tried: every rate with every number of steps, and no adaptation at all."""
+    """What is tried, beside no adaptation at all: every rate with each of `steps`, at `support_bytes`; then
+    the best rate with each of `lengths` at that size and at each of `sizes`, until more steps have made it
+    worse twice."""
 
     lrs: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
-    steps: tuple[int, ...] = (5, 20, 60)
-    support_bytes: int = 2048  # of each task, at most
+    steps: tuple[int, ...] = (5, 20, 40)
+    lengths: tuple[int, ...] = (5, 10, 20, 40, 80, 160)
+    sizes: tuple[int, ...] = (512, 10240)
+    support_bytes: int = SUPPORT_BYTES  # of each task, at most
     query_bytes: int = 2048
 
     def __post_init__(self) -> None:
-        for name, values in (("lrs", self.lrs), ("steps", self.steps)):
+        for name in ("lrs", "steps", "lengths", "sizes"):
+            values, may_be_empty = getattr(self, name), name in ("lengths", "sizes")
+            if values == () and may_be_empty:
+                continue
             if not values or sorted(set(values)) != list(values) or values[0] <= 0:
                 raise ConfigError(f"grid.{name} must rise from above 0, got {values}")
 
@@ -53,24 +63,48 @@ class GridPoint:
     lr: float
     steps: int
     bits_per_byte: float
+    support_bytes: int = SUPPORT_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
     """How a run adapts, and how that was found.
 
-    edges: "lr" and "steps" where the best lies at that end of the grid, so that a wider one might be better.
+    inner: at `support_bytes`, the size at which rates were tuned. edges: "lr", "steps" and "steps at 512
+    bytes" where the best lies at that end of the grid, so that a wider one might be better.
     """
 
     inner: InnerLoop
     grid: tuple[GridPoint, ...] = ()
     edges: tuple[str, ...] = ()
+    support_bytes: int = SUPPORT_BYTES
+
+    @property
+    def rated(self) -> list[GridPoint]:
+        """What was tried at the size at which rates were tuned."""
+        return [point for point in self.grid if point.support_bytes == self.support_bytes]
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The best of it; infinite where nothing could be measured."""
+        return min((point.bits_per_byte for point in self.rated), default=math.inf)
 
     def inner_for(self, steps: int) -> InnerLoop:
         """The same with so many steps, at the best of the rates that were tried with as many, if any were."""
-        tried = [point for point in self.grid if point.steps == steps and steps > 0]
+        tried = [point for point in self.rated if point.steps == steps > 0]
         best = min(tried, key=lambda point: point.bits_per_byte, default=None)
         return replace(self.inner, steps=steps, lr=self.inner.lr if best is None else best.lr)
+
+    @property
+    def lengths(self) -> dict[int, int]:
+        """Support bytes -> the steps that were best for as many; {} where one size alone was tried."""
+        best: dict[int, GridPoint] = {}
+        for point in self.grid:
+            if point.lr in (self.inner.lr, 0.0):
+                known = best.setdefault(point.support_bytes, point)
+                if point.bits_per_byte < known.bits_per_byte:
+                    best[point.support_bytes] = point
+        return {size: best[size].steps for size in sorted(best)} if len(best) > 1 else {}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data (an infinite value is null); `from_json` reads it back."""
@@ -86,7 +120,16 @@ class Adaptation:
             inner=InnerLoop(**data["inner"]),
             grid=tuple(GridPoint(**point) for point in points),
             edges=tuple(data["edges"]),
+            support_bytes=data.get("support_bytes", SUPPORT_BYTES),  # once there was no other size
         )
+
+
+def length_for(support_bytes: int, lengths: Mapping[int, int], otherwise: int) -> int:
+    """How many of `Adaptation.lengths` a support set of any size takes: those of the size nearest to it, as a
+    ratio."""
+    if not lengths or support_bytes < 1:
+        return otherwise
+    return lengths[min(lengths, key=lambda size: abs(math.log(size / support_bytes)))]
 
 
 def _or_infinity(value: float | None) -> float:
@@ -104,24 +147,36 @@ def tune(
     on_progress: Callable[[float], None] | None = None,
     should_stop: ShouldStop = never,
 ) -> Adaptation:
-    """The best rate and number of steps for `weights` on meta-validation `texts`; the rest is as in `rule`.
+    """The best rate and numbers of steps for `weights` on meta-validation `texts`; the rest is as in `rule`.
 
     grid: `grid_for(rule)` unless another is wanted. Without texts nothing can be measured, and the settings
     stand. on_progress hears the share done, 0 to 1. Raises Stopped.
     """
     grid = grid or grid_for(rule)
-    parts = list(blocks(validation_tasks(texts, grid.support_bytes, grid.query_bytes)))
-    bits: dict[tuple[float, int], list[float]] = {}
-    for row, tasks in enumerate(parts):
-        for column, lr in enumerate(grid.lrs):
-            tried = rule.with_inner(lr=lr, steps=grid.steps[-1])
-            # No adaptation is the same at every rate: measured once, with the first.
-            counts = {0, *grid.steps} if column == 0 else set(grid.steps)
-            for steps, values in _trajectory(model, weights, tokenizer, tasks, tried, counts, should_stop):
-                bits.setdefault((lr if steps else 0.0, steps), []).extend(values)
-            if on_progress is not None:
-                on_progress((row * len(grid.lrs) + column + 1) / (len(parts) * len(grid.lrs)))
-    points = [GridPoint(lr=lr, steps=n, bits_per_byte=float(np.mean(v))) for (lr, n), v in bits.items()]
+    sizes = sorted({grid.support_bytes, *grid.sizes}) if grid.lengths else []
+    total = len(grid.lrs) + len(sizes)
+    found: dict[tuple[int, float, int], float] = {}
+
+    def follow(size: int, lr: float, counts: Sequence[int], *, to_the_end: bool) -> None:
+        tasks = validation_tasks(texts, size, grid.query_bytes)
+        parts = model, weights, tokenizer, tasks, rule.with_inner(lr=lr, steps=counts[-1])
+        for steps, bits in _trajectory(*parts, counts, should_stop, to_the_end=to_the_end).items():
+            found.setdefault((size, lr if steps else 0.0, steps), bits)
+
+    for number, lr in enumerate(grid.lrs, start=1):
+        # No adaptation is the same at every rate: measured once, with the first.
+        follow(grid.support_bytes, lr, (0,) * (number == 1) + grid.steps, to_the_end=True)
+        if on_progress is not None:
+            on_progress(number / total)
+    adapted = [(bits, lr) for (_, lr, _), bits in found.items() if lr]
+    for number, size in enumerate(sizes if adapted else [], start=1 + len(grid.lrs)):
+        follow(size, min(adapted)[1], (0, *grid.lengths), to_the_end=False)
+        if on_progress is not None:
+            on_progress(number / total)
+    points = [
+        GridPoint(lr=lr, steps=n, bits_per_byte=bits, support_bytes=size)
+        for (size, lr, n), bits in found.items()
+    ]
     return _chosen(rule.inner, grid, points)
 
 
@@ -145,26 +200,50 @@ def _trajectory(
     tokenizer: Tokenizer,
     tasks: Sequence[ValidationTask],
     rule: Rule,
-    counts: Collection[int],
+    counts: Sequence[int],
     should_stop: ShouldStop,
-) -> Iterator[tuple[int, list[float]]]:
-    """(steps, each task's bits per byte) for every number of steps in `counts`; infinite once it diverged."""
+    *,
+    to_the_end: bool,
+) -> dict[int, float]:
+    """Steps -> bits per byte, the mean over tasks, for each number of steps in `counts`; infinite once one
+    diverged. to_the_end: else it ends where the score got worse twice in a row."""
     engine, device = engine_for(model), next(iter(weights.values())).device
-    streams = [Stream.of(tokenizer, task.support, task.query) for task in tasks]
-    supports = [SupportSet.of_text(tokenizer, task.support, rule.inner.window, device) for task in tasks]
-    for adapted in adaptation(engine, shared(weights, len(tasks)), supports, rule):
-        stop_if(should_stop)
-        if adapted.step in counts:
+    bits: dict[int, list[float]] = {}
+    for block in blocks(tasks):
+        streams = [Stream.of(tokenizer, task.support, task.query) for task in block]
+        supports = [SupportSet.of_text(tokenizer, task.support, rule.inner.window, device) for task in block]
+        before, worse = math.inf, 0
+        for adapted in adaptation(engine, shared(weights, len(block)), supports, rule):
+            stop_if(should_stop)
+            if adapted.step not in counts:
+                continue
             costs = scores(engine, adapted.weights, streams, should_stop=should_stop)
             values = [bits_per_byte(cost.nats, cost.bytes) for cost in costs]
-            yield adapted.step, [value if math.isfinite(value) else math.inf for value in values]
+            values = [value if math.isfinite(value) else math.inf for value in values]
+            bits.setdefault(adapted.step, []).extend(values)
+            worse = worse + 1 if np.mean(values) > before else 0
+            before = np.mean(values)
+            if worse == 2 and not to_the_end:
+                break
+    # Where one block of tasks ended earlier, the steps after its end have no mean over all.
+    return {steps: float(np.mean(values)) for steps, values in bits.items() if len(values) == len(tasks)}
 
 
 def _chosen(inner: InnerLoop, grid: Grid, points: Sequence[GridPoint]) -> Adaptation:
     if not points:
         return Adaptation(inner=inner)
-    best = min(points, key=lambda point: point.bits_per_byte)
-    if best.steps == 0:  # adaptation only harms: there is no edge to go beyond
-        return Adaptation(inner=replace(inner, steps=0), grid=tuple(points))
-    edges = ("lr",) * (best.lr in (grid.lrs[0], grid.lrs[-1])) + ("steps",) * (best.steps == grid.steps[-1])
-    return Adaptation(inner=replace(inner, lr=best.lr, steps=best.steps), grid=tuple(points), edges=edges)
+    here = [point for point in points if point.support_bytes == grid.support_bytes]
+    best = min(here, key=lambda point: point.bits_per_byte)
+    rated = min((point for point in here if point.lr), key=lambda point: point.bits_per_byte)
+    found = Adaptation(
+        inner=replace(inner, lr=rated.lr, steps=best.steps),
+        grid=tuple(points),
+        support_bytes=grid.support_bytes,
+    )
+    lengths = found.lengths or {grid.support_bytes: best.steps}
+    most = grid.lengths[-1] if found.lengths else grid.steps[-1]
+    edges = ("lr",) * (rated.lr in (grid.lrs[0], grid.lrs[-1]) and any(lengths.values()))
+    for size, steps in lengths.items():
+        if steps == most:
+            edges += ("steps" if size == grid.support_bytes else f"steps at {size} bytes",)
+    return replace(found, edges=edges)

@@ -65,8 +65,13 @@ class Run:
     def tuned_value(self) -> float | None:
         """Bits per byte on meta-validation after adaptation as it was tuned: all runs are tuned alike, while
         `best_value` depends on the steps that the run was told to validate with. That until it is tuned."""
-        grid = (self.adaptation or {}).get("grid", ())
-        tried = [point["bits_per_byte"] for point in grid if point["bits_per_byte"] is not None]
+        tuned = self.adaptation or {}
+        tried = [
+            point["bits_per_byte"]
+            for point in tuned.get("grid", ())
+            if point["bits_per_byte"] is not None
+            and point.get("support_bytes") == tuned.get("support_bytes")
+        ]
         return min(tried, default=self.best_value)
 
 

@@ -73,11 +73,12 @@ def tuned_bits(run: Run) -> float:
 
 def adaptation(run: Run, steps: int | None = None) -> dict[str, Any]:
     """How a finished run adapts, as its rows tell it: as it was tuned, or for so many steps."""
-    from metalm.learn.tuning import Adaptation  # torch comes with it, and takes seconds
+    from metalm.evaluate.contenders import as_told  # torch comes with it, and takes seconds
+    from metalm.learn.tuning import Adaptation
 
     assert run.adaptation is not None, "a finished run has been tuned"
     tuned = Adaptation.from_json(run.adaptation)
-    return asdict(tuned.inner if steps is None else tuned.inner_for(steps))
+    return as_told(tuned.inner, tuned.lengths) if steps is None else as_told(tuned.inner_for(steps), {})
 
 
 # ---- tables ----

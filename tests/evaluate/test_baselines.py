@@ -24,7 +24,7 @@ from metalm.units import bits_per_byte
 
 PROTOCOL = Protocol(split_id="s", support_bytes=(0, 1000))
 MODEL = ModelConfig(embedding=4, hidden=8)
-GRID = Grid(lrs=(0.5, 1.0), steps=(1, 3), support_bytes=300, query_bytes=100)
+GRID = Grid(lrs=(0.5, 1.0), steps=(1, 3), lengths=(), support_bytes=300, query_bytes=100)
 
 
 def test_uniform_costs_exactly_eight_bits_a_byte(texts):

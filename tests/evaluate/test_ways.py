@@ -12,7 +12,7 @@ from metalm.evaluate.protocol import Protocol, evaluate
 from metalm.evaluate.ways import WAYS, by_way, tuned_way, ways_of
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import RATE, Rule
-from metalm.learn.tuning import Adaptation
+from metalm.learn.tuning import Adaptation, length_for
 from metalm.model.engines import engine_for
 from metalm.model.task_weights import of_task, shared
 
@@ -73,12 +73,14 @@ def test_one_rate_forgets_the_learned_ones(learned, texts):
 def test_a_tuned_way_is_no_worse_where_it_was_tuned_than_no_adaptation(gru, texts):
     own = gru()
     found = tuned_way("Adam", own, texts)
-    [without] = [point.bits_per_byte for point in found.grid if point.lr == 0]
-    assert min(point.bits_per_byte for point in found.grid) <= without
+    [without] = [point.bits_per_byte for point in found.rated if point.lr == 0]
+    assert found.bits_per_byte <= without
     assert found.inner.optimizer == "adam"
     rows = list(evaluate(by_way("Adam", own, found), texts, PROTOCOL))
     assert {row.method for row in rows} == {"Adam"}
     assert {row.adaptation["optimizer"] for row in rows} == {"adam"}
+    for row in rows:  # as many steps as were the best for a support set of that size
+        assert row.adaptation_step <= length_for(row.support_bytes, found.lengths, found.inner.steps)
 
 
 def test_the_names_of_methods_stand_once():

@@ -10,13 +10,13 @@ from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
-from metalm.learn.tuning import Adaptation, Grid, GridPoint, grid_for, tune
+from metalm.learn.tuning import Adaptation, Grid, GridPoint, grid_for, length_for, tune
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import slow_weights
 from metalm.model.task_weights import of_task, shared
 from metalm.units import bits_per_byte
 
-GRID = Grid(lrs=(0.1, 1.0), steps=(1, 3), support_bytes=200, query_bytes=100)
+GRID = Grid(lrs=(0.1, 1.0), steps=(1, 3), lengths=(), support_bytes=200, query_bytes=100)
 
 
 def test_every_point_is_the_mean_score_of_the_whole_adaptation(model, tokenizer, validation, inner):
@@ -57,6 +57,63 @@ def test_another_number_of_steps_takes_the_rate_that_was_the_best_for_it(inner):
     assert found.inner_for(15) == found.inner
     assert found.inner_for(7) == replace(inner, lr=0.1, steps=7)  # nobody tried it
     assert found.inner_for(0) == replace(inner, lr=0.1, steps=0)
+    assert found.lengths == {}
+
+
+def test_each_support_size_gets_its_own_number_of_steps_at_the_best_rate(model, tokenizer, validation, inner):
+    weights, grid = slow_weights(model), replace(GRID, lengths=(1, 2, 5), sizes=(40, 400))
+
+    found = tune(model, weights, tokenizer, validation, Rule(inner), grid)
+
+    here = [point for point in found.grid if point.support_bytes == 200]
+    assert found.inner.lr == min((p for p in here if p.lr), key=lambda p: p.bits_per_byte).lr
+    assert set(found.lengths) == {40, 200, 400}
+    assert found.lengths[200] == found.inner.steps
+    alone = replace(grid, lrs=(found.inner.lr,), lengths=())
+    for size, steps in found.lengths.items():
+        points = [p for p in found.grid if p.support_bytes == size and p.lr in (0, found.inner.lr)]
+        assert steps == min(points, key=lambda point: point.bits_per_byte).steps
+        same = tune(
+            model,
+            weights,
+            tokenizer,
+            validation,
+            Rule(inner),
+            replace(alone, steps=tuple(sorted(p.steps for p in points if p.steps)), support_bytes=size),
+        )
+        assert {p.steps: p.bits_per_byte for p in same.grid} == pytest.approx(
+            {p.steps: p.bits_per_byte for p in points}
+        )
+    assert Adaptation.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_more_steps_are_not_tried_where_they_made_it_worse_twice(model, tokenizer, validation, inner):
+    # Unclipped steps of this size only harm: after the first two nothing more is tried.
+    grid = replace(GRID, lrs=(50.0, 100.0), steps=(1,), lengths=(1, 2, 3, 4, 5), sizes=(400,))
+
+    found = tune(model, slow_weights(model), tokenizer, validation, Rule(replace(inner, clip=0.0)), grid)
+
+    assert max(point.steps for point in found.grid) < 5
+    assert found.lengths == {200: 0, 400: 0}
+    assert found.edges == ()
+
+
+def test_a_number_of_steps_at_the_end_of_what_was_tried_is_told_with_its_size(
+    model, tokenizer, validation, inner
+):
+    grid = replace(GRID, lrs=(0.001, 0.01, 0.1), lengths=(1, 4), sizes=(400,))
+
+    found = tune(model, slow_weights(model), tokenizer, validation, Rule(inner), grid)
+
+    assert found.lengths == {200: 4, 400: 4}
+    assert found.edges == ("lr", "steps", "steps at 400 bytes")
+
+
+def test_a_support_set_takes_the_steps_of_the_size_nearest_as_a_ratio():
+    lengths = {512: 10, 2048: 40, 10240: 160}
+    sizes = {100: 10, 1000: 10, 1100: 40, 4000: 40, 5000: 160, 10**6: 160}
+    assert {size: length_for(size, lengths, 7) for size in sizes} == sizes
+    assert length_for(1000, {}, 7) == 7
 
 
 def test_no_adaptation_is_chosen_where_it_only_harms(model, tokenizer, validation, inner):
@@ -111,11 +168,14 @@ def test_learned_rates_are_tuned_as_multiples_of_the_rate_of_training(model, tok
     found = tune(model, weights, tokenizer, validation, rule)
 
     assert {point.lr for point in found.grid} == {0, 0.02, 0.04, 0.08, 0.16}
-    assert len(found.grid) == 1 + len(Grid().lrs) * len(Grid().steps)
+    assert len(
+        [point for point in found.grid if point.support_bytes == 2048 and point.steps in (5, 20, 40)]
+    ) == (len(Grid().lrs) * len(Grid().steps))
     # Half of a rate for every weight is half the rate.
     plain = replace(Grid(), lrs=(0.01, 0.02, 0.04, 0.08))
     halved = tune(model, weights, tokenizer, validation, Rule(inner), plain)
-    assert [p.bits_per_byte for p in found.grid] == pytest.approx([p.bits_per_byte for p in halved.grid])
+    points = [p.bits_per_byte for p in found.grid]
+    assert points == pytest.approx([p.bits_per_byte for p in halved.grid], rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +197,8 @@ def test_an_adaptation_comes_back_from_json(inner):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("lrs", ()), ("lrs", (0.0, 1.0)), ("lrs", (1.0, 0.5)), ("steps", (3, 3))]
+    ("field", "value"),
+    [("lrs", ()), ("lrs", (0.0, 1.0)), ("lrs", (1.0, 0.5)), ("steps", (3, 3)), ("sizes", (3, 1))],
 )
 def test_a_grid_that_does_not_rise_is_refused(field, value):
     with pytest.raises(ConfigError, match=rf"grid.{field} must rise from above 0, got \("):
