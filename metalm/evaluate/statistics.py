@@ -45,10 +45,10 @@ def newest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(rows: pd.DataFrame, names: list[str]) -> pd.Series:
-    """Each row's values in these columns as one text, since a baseline has no run and would not group."""
-    return pd.Series(
-        [str(values) for values in zip(*(rows[n] for n in names), strict=True)], rows.index, dtype=str
-    )
+    """A number for each row's values in these columns: the same where they are, none being a value too."""
+    # An adaptation that has not been stored yet is a dict, which does not group.
+    values = rows[names].astype({name: str for name in names if name == "adaptation"})
+    return values.groupby(names, sort=False, dropna=False).ngroup()
 
 
 def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame:
