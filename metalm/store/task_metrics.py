@@ -1,6 +1,6 @@
 """What trainings measured task by task, brought together: how tasks spread, and two time axes at once.
 
-Points are those of `metrics`. A loss is nats over bytes; tasks count alike in a spread, bytes alike in a grid.
+Points are those of `metrics`. A loss is nats over bytes; tasks count alike in a spread, bytes in a grid.
 """
 
 from __future__ import annotations

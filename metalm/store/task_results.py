@@ -21,7 +21,8 @@ class TaskResults:
         """Every result on one task of a split, baselines' too.
 
         One row a (run, method, support size, adaptation step): run_id, run, track, method, checkpoint_step,
-        adaptation (JSON text), support_bytes, adaptation_step, nats, tokens, bytes, chars (sums), scores, seen.
+        adaptation (JSON text), support_bytes, adaptation_step, sums of nats, tokens, bytes and chars, scores
+        (how many were added), seen.
         """
         return self._database.frame(_OF_TASK, [split_id, task_id])
 
