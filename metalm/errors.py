@@ -27,6 +27,10 @@ class SplitError(MetalmError):
     """A split breaks a rule: relatives straddle roles, a role is empty, a task is too short."""
 
 
+class FilterError(MetalmError, ValueError):
+    """A filter of runs cannot be read, or names a column that there is not."""
+
+
 class NotFoundError(MetalmError):
     """No such corpus, split, run, job or record, or more than one answers to the same prefix."""
 

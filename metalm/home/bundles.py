@@ -76,7 +76,7 @@ class Bundles(Live):
         """
         bundle = read_bundle(Path(directory))
         self._check_usable(bundle, Path(directory))
-        if bundle.run.id in dict(self.store.runs.names()):
+        if bundle.run.id in dict(self.store.runs.names(deleted=True)):
             return self._known(bundle)
         return self._take_in(bundle, Path(directory))
 
@@ -109,7 +109,9 @@ class Bundles(Live):
             raise BundleError(
                 f"run {bundle.run.name!r} must be new or the same as here, {here.name!r} differs"
             )
-        return here
+        if here.id not in dict(self.store.runs.names()):
+            self.store.bin.restore([here.id])
+        return self.store.runs.get(here.id)
 
     def _renamed(self, split: Split) -> Split:
         """The split under a name that is free here; its hash stays what it is."""

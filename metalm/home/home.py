@@ -2,8 +2,8 @@
 
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
 `splits`, `runs`, `kept`, `training`, `twins`, `loading`, `expertise`, `tunings`, `coding`, `contending`,
-`evaluating`, `live`, `bundles`, `samples`; `estimating` stands on `training` alone. Here is how a home is
-opened, swept and closed.
+`evaluating`, `live`, `bundles`, `samples`; `estimating` stands on `training` alone, `bin` on `runs`. Here is
+how a home is opened, swept and closed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from metalm.errors import HomeError
+from metalm.home.bin import KEPT_DAYS, RunBin
 from metalm.home.bundles import SCRATCH_PREFIX
 from metalm.home.estimating import Estimating
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
@@ -31,7 +32,7 @@ TEXT_FILE = re.compile(r"[0-9a-f]{16}\.(txt|new)")
 STORE_FILE = "metalm.duckdb"
 
 
-class Home(Samples, Estimating):
+class Home(Samples, Estimating, RunBin):
     """An open home. Any thread may call any method; `Home.open` makes one, `close` or a `with` ends it."""
 
     def __init__(self, path: Path, store: Store, owner: Owner) -> None:
@@ -103,6 +104,7 @@ class Home(Samples, Estimating):
         self.corpora_dir.mkdir(exist_ok=True)
         self.tokens_dir.mkdir(exist_ok=True)
         remove_leftovers(self.corpora_dir)
+        self.empty_bin(older_than=KEPT_DAYS)
         self._remove_orphans()
 
     def _remove_orphans(self) -> None:
@@ -116,7 +118,7 @@ class Home(Samples, Estimating):
         for scratch in self.path.glob(f"{SCRATCH_PREFIX}*"):
             shutil.rmtree(scratch)
         self.studies_dir.mkdir(exist_ok=True)
-        runs = {run_id for run_id, _ in self.store.runs.names()}
+        runs = {run_id for run_id, _ in self.store.runs.names(deleted=True)}
         studies = {study_id for study_id, _ in self.store.studies.names()}
         for place, known, files in ((self.path, runs, RUN_FILES), (self.studies_dir, studies, STUDY_FILES)):
             for folder in place.iterdir():

@@ -201,6 +201,10 @@ class Runs(Splits):
             raise RunStateError(
                 f"run {run.name!r} must not be under evaluation to be deleted; stop that first"
             )
+        self.remove_run(run)
+
+    def remove_run(self, run: Run) -> None:
+        """Its rows and files, and those that no other run needs."""
         self.store.runs.delete(run.id)
         # Rows first: a folder without a row is swept away at the next start.
         if self.run_dir(run.id).exists():

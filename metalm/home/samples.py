@@ -69,7 +69,7 @@ class Samples(Bundles):
         That its tensors fit its config is tested before it ships: looking here would cost seconds, for torch.
         """
         bundle = read_bundle(directory)
-        if bundle.run.id in dict(self.store.runs.names()):
+        if bundle.run.id in dict(self.store.runs.names(deleted=True)):
             return
         tags = tuple(dict.fromkeys((*bundle.run.tags, SAMPLE_TAG)))
         self._take_in(replace(bundle, run=replace(bundle.run, tags=tags)), directory)

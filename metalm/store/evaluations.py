@@ -95,7 +95,7 @@ FROM evaluations e
     LEFT JOIN runs r ON r.id = e.run_id
     LEFT JOIN splits s ON s.id = e.split_id
     LEFT JOIN split_tasks m ON m.split_id = e.split_id AND m.task_id = e.task_id
-WHERE (? OR list_contains(?, e.run_id) OR (? AND e.run_id IS NULL))
+WHERE (? OR list_contains(?, e.run_id) OR (? AND e.run_id IS NULL)) AND r.deleted_at IS NULL
     AND (CAST(? AS VARCHAR) IS NULL OR e.split_id = ?) AND (CAST(? AS VARCHAR) IS NULL OR e.role = ?)
 QUALIFY e.checkpoint_step IS NOT DISTINCT FROM
     max(e.checkpoint_step) OVER (PARTITION BY e.run_id, e.split_id, e.role, e.method)

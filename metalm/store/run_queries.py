@@ -17,6 +17,7 @@ SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS spli
     CAST(r.tags AS VARCHAR[]) AS tags, r.notes, r.archived, r.error, r.config,
     r.created_at, r.started_at, r.finished_at
 FROM runs r LEFT JOIN run_summary u ON u.run = r.id LEFT JOIN splits s ON s.id = r.split_id
+WHERE r.deleted_at IS NULL
 ORDER BY r.created_at DESC, r.id
 """
 

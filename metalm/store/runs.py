@@ -97,19 +97,33 @@ class Runs:
         return _run(row)
 
     def all(self) -> list[Run]:
-        """Every run, newest first."""
-        return [_run(row) for row in self._database.rows(SELECT + "ORDER BY created_at DESC, id")]
+        """Every run, newest first; those in the bin (see `bin`) not."""
+        return [
+            _run(row)
+            for row in self._database.rows(SELECT + "WHERE deleted_at IS NULL ORDER BY created_at DESC, id")
+        ]
 
     def with_status(self, *statuses: RunStatus) -> list[Run]:
         """The runs of these statuses, newest first."""
         rows = self._database.rows(
-            SELECT + "WHERE list_contains(?, status) ORDER BY created_at DESC, id", [list(statuses)]
+            SELECT + "WHERE list_contains(?, status) AND deleted_at IS NULL ORDER BY created_at DESC, id",
+            [list(statuses)],
         )
         return [_run(row) for row in rows]
 
-    def names(self) -> list[tuple[str, str]]:
-        """(id, name) of every run, newest first."""
-        return self._database.rows("SELECT id, name FROM runs ORDER BY created_at DESC, id")
+    def named(self, names: Collection[str]) -> list[Run]:
+        """The runs of these names, newest first; what nobody is called is left out."""
+        rows = self._database.rows(
+            SELECT + "WHERE list_contains(?, name) AND deleted_at IS NULL ORDER BY created_at DESC, id",
+            [list(names)],
+        )
+        return [_run(row) for row in rows]
+
+    def names(self, *, deleted: bool = False) -> list[tuple[str, str]]:
+        """(id, name) of every run, newest first; with `deleted` also those in the bin."""
+        return self._database.rows(
+            "SELECT id, name FROM runs WHERE ? OR deleted_at IS NULL ORDER BY created_at DESC, id", [deleted]
+        )
 
     def table(self) -> pd.DataFrame:
         """One row a run, newest first.

@@ -97,7 +97,32 @@ CREATE TABLE study_runs (  -- key: what the run is in its study
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE)
+_RUNS_PAGE = """
+ALTER TABLE runs ADD COLUMN deleted_at TIMESTAMP;
+CREATE TABLE saved_views (  -- choices: what stands in the address of the page, name -> values
+    page VARCHAR NOT NULL, name VARCHAR NOT NULL, choices JSON NOT NULL, created_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (page, name)
+);
+"""
+
+_LIVE_DEMOS = """
+ALTER TABLE adaptation_steps ADD COLUMN guesses JSON;
+ALTER TABLE samples ADD COLUMN top_p DOUBLE DEFAULT 1;
+"""
+
+_COARSE_LEVELS = """
+CREATE TABLE coarse (  -- buckets of long lines: see metalm.store.lines; root: a scalar, or the nats of a part
+    run VARCHAR NOT NULL, root VARCHAR NOT NULL, level INTEGER NOT NULL, name VARCHAR NOT NULL,
+    line_step INTEGER, adaptation_step INTEGER, first_step BIGINT NOT NULL, last_step BIGINT NOT NULL,
+    trained BIGINT NOT NULL, wall_seconds DOUBLE NOT NULL, reports BIGINT NOT NULL, lost BIGINT NOT NULL,
+    nats DOUBLE, tokens DOUBLE, bytes DOUBLE, chars DOUBLE,
+    low STRUCT(nats DOUBLE, tokens DOUBLE, bytes DOUBLE, chars DOUBLE),
+    high STRUCT(nats DOUBLE, tokens DOUBLE, bytes DOUBLE, chars DOUBLE)
+);
+CREATE TABLE coarse_ends (run VARCHAR NOT NULL, root VARCHAR NOT NULL, end_step BIGINT NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _RUNS_PAGE, _LIVE_DEMOS, _COARSE_LEVELS)
 
 
 def migrate(database: Database, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metalm.store.adaptations import Adaptations
+from metalm.store.bin import Bin
 from metalm.store.bundles import Bundles
 from metalm.store.corpora import Corpora
 from metalm.store.database import Database
@@ -12,6 +13,7 @@ from metalm.store.evaluations import Evaluations
 from metalm.store.events import Events
 from metalm.store.jobs import Jobs
 from metalm.store.metrics import Metrics
+from metalm.store.run_table import RunTable
 from metalm.store.runs import Runs
 from metalm.store.schema import migrate
 from metalm.store.splits import Splits
@@ -20,6 +22,7 @@ from metalm.store.tokenizers import Tokenizers
 from metalm.store.tunings import Tunings
 
 
+from metalm.store.views import SavedViews
 class Store:
     """Opens the file, brings its tables up to date, and owns it until `close`. Any thread may use it.
 
@@ -40,6 +43,9 @@ class Store:
         self.runs = Runs(self._database)
         self.metrics = Metrics(self._database)
         self.evaluations = Evaluations(self._database)
+        self.run_table = RunTable(self._database)
+        self.bin = Bin(self._database)
+        self.views = SavedViews(self._database)
         self.tunings = Tunings(self._database)
         self.studies = Studies(self._database)
         self.adaptations = Adaptations(self._database)

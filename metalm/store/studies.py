@@ -56,7 +56,7 @@ class Studies:
         """The ids of a study's runs by their key, in the order in which they were made."""
         rows = self._database.rows(
             "SELECT s.key, s.run_id FROM study_runs s JOIN runs r ON r.id = s.run_id WHERE s.study_id = ? "
-            "ORDER BY r.created_at, s.key",
+            "AND r.deleted_at IS NULL ORDER BY r.created_at, s.key",
             [study_id],
         )
         return dict(rows)
