@@ -31,6 +31,9 @@ FULL = {
     "joint_tokens": "60000000",
     "meta_tokens": "30000000",
     "draws": "3",
+    "costly_seeds": "3",
+    "controls": "drawing.made_up=0.2;model.dropout=0.1;optimizer.weight_decay=0.1;optimizer.lr=0.001",
+    "meta_tried": "drawing.made_up=0.2;inner.lr=0.25;inner.steps=10;optimizer.lr=0.003",
 }
 MODELS = ROOT / "metalm" / "samples" / "models"
 

@@ -27,7 +27,7 @@ from metalm.config.algorithms import (
     Reptile,
     Sequential,
 )
-from metalm.config.descent import Adam, AdamW, Adapts, InnerLoop
+from metalm.config.descent import Adam, AdamW, Adapts, InnerLoop, length_for
 from metalm.config.making import make_config
 from metalm.config.methods import GROUPS, METHODS, OWN, methods_of
 from metalm.config.run import (
@@ -79,6 +79,7 @@ __all__ = [
     "TokenizerConfig",
     "TokenizerKind",
     "Validation",
+    "length_for",
     "make_config",
     "methods_of",
     "run_config",

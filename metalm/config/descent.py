@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +48,14 @@ class InnerLoop(Settings):
         "that pull (inner.proximal) is stronger for weights that matter, by a running diagonal Fisher of "
         "mean 1; its memory is that of one more set of weights",
     )
+
+
+def length_for(support_bytes: int, lengths: Mapping[int, int], otherwise: int) -> int:
+    """How many adaptation steps a support set of any size takes: as many as `lengths` has for the size that
+    is nearest to it as a ratio; `otherwise` where it is empty. lengths: support bytes -> steps, as tuned."""
+    if not lengths or support_bytes < 1:
+        return otherwise
+    return lengths[min(lengths, key=lambda size: abs(math.log(size / support_bytes)))]
 
 
 @dataclass(frozen=True, kw_only=True)

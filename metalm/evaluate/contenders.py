@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
-from metalm.config import InnerLoop
+from metalm.config import InnerLoop, length_for
 from metalm.learn.inner import SupportSet, adaptation
 from metalm.learn.rules import Rule
 from metalm.learn.score import Score, Stream, scores
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.learn.tuning import length_for
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM

@@ -9,14 +9,16 @@ compared (a run, a group of seeds, a baseline) is a **series**: the caller write
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from metalm import units
+from metalm.config import length_for
 from metalm.errors import SplitError
 from metalm.evaluate.bootstrap import RESAMPLES, interval
 
@@ -56,12 +58,12 @@ def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame
 
     rows: columns of `evaluations` and `series`; only the `newest` count, and none whose task the series has
     seen. The result has series, task_id, support_bytes, adaptation_step, nats, tokens, bytes, chars (sums),
-    scores (how many rows were pooled) and value. Raises SplitError when the rows stem from several splits,
-    roles or tracks.
+    scores (how many rows were pooled) and value. Seeds may be tuned to take different numbers of steps: see
+    `_held`. Raises SplitError when the rows stem from several splits, roles or tracks.
     """
     for column in ("split_id", "role", "track"):
         _check_one(rows, column)
-    rows = newest(rows)
+    rows = _held(newest(rows))
     seen = rows[rows["seen"]][["series", "task_id"]].drop_duplicates()
     # Seen by one seed, out for the whole series: else seeds would be averaged over different tasks.
     pooled = (
@@ -71,6 +73,47 @@ def by_task(rows: pd.DataFrame, *, unit: Unit = "bits per byte") -> pd.DataFrame
     )
     derive, count = UNITS[unit]
     return pooled.assign(value=derive(pooled["nats"], pooled[count]))
+
+
+def _held(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, those after a run's last step repeated for the later steps of other runs of its series.
+
+    So a step of a series pools all its runs, each as it stands by then. Left out are steps after which one
+    of them was not judged although it went beyond.
+    """
+    if rows.empty:
+        return rows
+    contender, end = _joined(rows, [*_CONTENDER, *_VERSION]), _ends(rows)
+    parts = []
+    for _, group in rows.groupby(["series", "support_bytes"], sort=False):
+        judged = group.groupby(contender[group.index])["adaptation_step"].agg(set)
+        every = set().union(*judged)
+        kept = {step for step in every if all(step in steps or step > max(steps) for steps in judged)}
+        parts.append(group[group["adaptation_step"].isin(kept)])
+        if len(judged) > 1:
+            own = end[group.index]
+            last = group[group["adaptation_step"] == own]
+            parts += [last[own[last.index] < step].assign(adaptation_step=step) for step in kept]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ends(rows: pd.DataFrame) -> pd.Series:
+    """The adaptation steps that each row's contender takes to a support set of its size."""
+    number = _joined(rows, ["adaptation", "support_bytes"])
+    first = rows.groupby(number).head(1)
+    ends = {
+        place: _end(adaptation, support_bytes)
+        for place, adaptation, support_bytes in zip(
+            number[first.index], first["adaptation"], first["support_bytes"], strict=True
+        )
+    }
+    return number.map(ends)
+
+
+def _end(adaptation: str | Mapping[str, Any], support_bytes: int) -> int:
+    told = json.loads(adaptation) if isinstance(adaptation, str) else adaptation
+    lengths = {int(size): steps for size, steps in told.get("lengths", {}).items()}
+    return length_for(support_bytes, lengths, told.get("steps", 0)) if support_bytes else 0
 
 
 def _check_one(rows: pd.DataFrame, column: str) -> None:

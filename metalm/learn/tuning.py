@@ -124,14 +124,6 @@ class Adaptation:
         )
 
 
-def length_for(support_bytes: int, lengths: Mapping[int, int], otherwise: int) -> int:
-    """How many of `Adaptation.lengths` a support set of any size takes: those of the size nearest to it, as a
-    ratio."""
-    if not lengths or support_bytes < 1:
-        return otherwise
-    return lengths[min(lengths, key=lambda size: abs(math.log(size / support_bytes)))]
-
-
 def _or_infinity(value: float | None) -> float:
     return math.inf if value is None else value
 

@@ -1,7 +1,8 @@
 """Does it adapt better, by how much, and how sure are we? Algorithms and controls, seeds and folds.
 
 Everything that is chosen is chosen on meta-validation, before a meta-test task is read: the algorithm that
-stands for meta-training, and the settings of its control, joint training continued for as much compute.
+stands for meta-training, its settings, and those of its control, joint training continued for as much
+compute. A choice of settings is made with the first seed, from as many runs on either side.
 """
 
 from __future__ import annotations
@@ -60,8 +61,12 @@ class Claims(Study):
     )
     meta_set: str = setting(
         "meta-sgd.first_order=true,inner.lr=0.5,inner.batch=4,optimizer.lr=0.001,"
-        "drawing.made_up=0.2,validation.steps=20,validation.lr=0.25",
+        "validation.steps=20,validation.lr=0.25",
         "further settings of meta-trained runs, where their algorithm has them",
+    )
+    meta_tried: str = setting(
+        "drawing.made_up=0.2",
+        "other settings of meta-trained runs that the first seed tries, with ; between; the best are taken",
     )
     controls: str = setting(
         "drawing.made_up=0.2",
@@ -75,7 +80,7 @@ class Claims(Study):
             raise ConfigError(
                 f"algorithms must be some of {', '.join(get_args(MetaAlgorithm))}, got {self.algorithms!r}"
             )
-        _ = self.support_bytes, self.variants, pairs("joint_set", self.joint_set)
+        _ = self.support_bytes, self.tried(CONTROL), self.tried(""), pairs("joint_set", self.joint_set)
 
     @property
     def algorithm_names(self) -> tuple[str, ...]:
@@ -87,11 +92,11 @@ class Claims(Study):
         """The sizes of the support sets, rising."""
         return numbers("support", self.support)
 
-    @property
-    def variants(self) -> dict[str, dict[str, str]]:
-        """What the control tries beside joint pre-training's own settings, by series."""
-        told = [text.strip() for text in self.controls.split(";") if text.strip()]
-        return {f"{CONTROL}, {text}": pairs("controls", text) for text in told}
+    def tried(self, base: str) -> dict[str, dict[str, str]]:
+        """Series -> what its settings add, of all that the first seed tries for an algorithm or `CONTROL`."""
+        name = "controls" if base == CONTROL else "meta_tried"
+        told = [text.strip() for text in getattr(self, name).split(";") if text.strip()]
+        return {base: {}, **{f"{base}, {text}": pairs(name, text) for text in told}}
 
     def families(self, home: Home) -> dict[str, list[str]]:
         """The folds of each split that is named: those of its family, by name."""
@@ -119,104 +124,119 @@ class Claims(Study):
         for folds in self.families(home).values():
             for seed in range(self.seeds):
                 for split in folds:
-                    planned += self._first(split, seed, len(folds))
+                    planned += self._joint(split, seed, len(folds))
+                    planned += self._meta(folds, split, seed, finished)
                     planned += self._controls(home, folds, split, seed, finished)
         return planned
 
     def num_runs(self, home: Home, finished: Mapping[str, Run]) -> int:
         folds = sum(map(len, self.families(home).values()))
-        later = folds * (1 + len(self.variants) + self.seeds - 1)
-        return max(
-            len(self.runs(home, finished)), folds * self.seeds * (2 + len(self.algorithm_names)) + later
-        )
+        kinds = 3 + len(self.algorithm_names)  # joint, sequential and the control
+        tried = sum(len(self.tried(base)) - 1 for base in (CONTROL, *self.algorithm_names))
+        return max(len(self.runs(home, finished)), folds * (self.seeds * kinds + tried))
 
-    def _first(self, split: str, seed: int, num_folds: int) -> list[Planned]:
-        """What can be planned at once: joint, sequential, and every algorithm from joint."""
-        joint, common = key_of(JOINT, split, seed), {"split": split, "seed": seed}
-        first = {"budget.unit": "tokens", "budget.amount": str(self.joint_tokens // num_folds)}
-        then = {"budget.unit": "tokens", "budget.amount": str(self.meta_tokens // num_folds)}
-        more = pairs("joint_set", self.joint_set)
+    def _joint(self, split: str, seed: int, num_folds: int) -> list[Planned]:
+        """Joint pre-training, and the article's own loop."""
+        common, more = {"split": split, "seed": seed}, pairs("joint_set", self.joint_set)
+        budget = {"budget.unit": "tokens", "budget.amount": str(self.joint_tokens // num_folds)}
         return [
-            Planned(key=joint, series=JOINT, preset=self.preset, settings={**first, **more}, **common),
+            Planned(
+                key=key_of(JOINT, split, seed),
+                series=JOINT,
+                preset=self.preset,
+                settings={**budget, **more},
+                **common,
+            ),
             Planned(
                 key=key_of(SEQUENTIAL, split, seed),
                 series=SEQUENTIAL,
                 algorithm=SEQUENTIAL,
                 preset=self.preset,
-                settings={**then, **those_of(SEQUENTIAL, more)},
+                settings={**self._then(num_folds), **those_of(SEQUENTIAL, more)},
                 may_diverge=True,
                 **common,
             ),
-            *(
-                Planned(
-                    key=key_of(name, split, seed),
-                    series=name,
-                    algorithm=name,
-                    settings={**then, **those_of(name, pairs("meta_set", self.meta_set))},
-                    init=joint,
-                    **common,
-                )
-                for name in self.algorithm_names
-            ),
+        ]
+
+    def _meta(
+        self, folds: Sequence[str], split: str, seed: int, finished: Mapping[str, Run]
+    ) -> list[Planned]:
+        """Every algorithm, from joint pre-training."""
+        more = pairs("meta_set", self.meta_set)
+        return [
+            Planned(
+                key=key_of(series, split, seed),
+                series=series,
+                algorithm=name,
+                settings={**self._then(len(folds)), **those_of(name, {**more, **settings})},
+                init=key_of(JOINT, split, seed),
+                split=split,
+                seed=seed,
+            )
+            for name in self.algorithm_names
+            for series, settings in self._at(seed, name, folds, finished).items()
         ]
 
     def _controls(
         self, home: Home, folds: Sequence[str], split: str, seed: int, finished: Mapping[str, Run]
     ) -> list[Planned]:
-        """The control for each amount of compute, and of the first of them the variants."""
-        first, *others = self.algorithm_names
-        runs = {name: finished.get(key_of(name, split, seed)) for name in self.algorithm_names}
-        if any(run is None for run in runs.values()):
+        """The control for each amount of compute, and of the first of them what else is tried."""
+        chosen = {name: self.chosen(name, folds, finished) for name in self.algorithm_names}
+        keys = {name: key_of(series or name, split, seed) for name, series in chosen.items()}
+        if None in chosen.values() or any(key not in finished for key in keys.values()):
             return []
+        first, *others = self.algorithm_names
         planned, common = [], {"split": split, "seed": seed}
-        wanted = home.gradient_evaluations(runs[first])
-        if seed == 0 or self.control(folds, finished) == CONTROL:
-            planned.append(
-                Planned(
-                    key=key_of(CONTROL, split, seed),
-                    series=CONTROL,
-                    twin_of=key_of(first, split, seed),
-                    **common,
-                )
-            )
-        for series, settings in self.variants.items():
-            if seed == 0 or self.control(folds, finished) == series:
-                budget = {"budget.unit": "tokens", "budget.amount": str(wanted)}
-                more = pairs("joint_set", self.joint_set)
-                planned.append(
-                    Planned(
-                        key=key_of(series, split, seed),
-                        series=series,
-                        settings={**more, **budget, **settings},
-                        init=key_of(JOINT, split, seed),
-                        **common,
-                    )
-                )
+        wanted = home.gradient_evaluations(finished[keys[first]])
+        budget = {"budget.unit": "tokens", "budget.amount": str(wanted)}
+        for series, settings in self._at(seed, CONTROL, folds, finished).items():
+            key = key_of(series, split, seed)
+            if series == CONTROL:
+                planned.append(Planned(key=key, series=series, twin_of=keys[first], **common))
+                continue
+            more = {**pairs("joint_set", self.joint_set), **budget, **settings}
+            start = key_of(JOINT, split, seed)
+            planned.append(Planned(key=key, series=series, settings=more, init=start, **common))
         for name in others:
-            if abs(home.gradient_evaluations(runs[name]) - wanted) > _ALIKE * wanted:
+            if abs(home.gradient_evaluations(finished[keys[name]]) - wanted) > _ALIKE * wanted:
                 series = f"{CONTROL} as {name}"
-                twin = {"key": key_of(series, split, seed), "twin_of": key_of(name, split, seed)}
+                twin = {"key": key_of(series, split, seed), "twin_of": keys[name]}
                 planned.append(Planned(series=series, **twin, **common))
         return planned
 
+    def _then(self, num_folds: int) -> dict[str, str]:
+        """The budget of what is not joint pre-training."""
+        return {"budget.unit": "tokens", "budget.amount": str(self.meta_tokens // num_folds)}
+
+    def _at(
+        self, seed: int, base: str, folds: Sequence[str], finished: Mapping[str, Run]
+    ) -> dict[str, dict[str, str]]:
+        """What a seed trains of what is tried: the first all of it, the others what was chosen from that."""
+        tried = self.tried(base)
+        if seed == 0:
+            return tried
+        chosen = self.chosen(base, folds, finished)
+        return {} if chosen is None else {chosen: tried[chosen]}
+
     # ---- what is chosen, on meta-validation ----
 
-    def control(self, folds: Sequence[str], finished: Mapping[str, Run]) -> str | None:
-        """The series of the control: the best on meta-validation of those that the first seed tried."""
-        tried = {series: validated(series, folds, [0], finished) for series in (CONTROL, *self.variants)}
-        there = {series: bits for series, bits in tried.items() if bits is not None}
-        return min(there, key=there.__getitem__) if len(there) == len(tried) else None
+    def chosen(self, base: str, folds: Sequence[str], finished: Mapping[str, Run]) -> str | None:
+        """The series of an algorithm, or of `CONTROL`: the best on meta-validation of those that the first
+        seed tried; None as long as one of them is to be trained."""
+        bits = {series: validated(series, folds, [0], finished) for series in self.tried(base)}
+        there = {series: value for series, value in bits.items() if value is not None}
+        return min(there, key=there.__getitem__) if len(there) == len(bits) else None
 
     def best(self, folds: Sequence[str], finished: Mapping[str, Run]) -> str:
-        """The algorithm that is the best on meta-validation, the mean over folds and seeds."""
-        seeds = range(self.seeds)
-        bits = {name: validated(name, folds, seeds, finished) for name in self.algorithm_names}
+        """The series of the algorithm that is the best on meta-validation, the mean over folds and seeds."""
+        chosen = [self.chosen(name, folds, finished) for name in self.algorithm_names]
+        bits = {name: validated(name, folds, range(self.seeds), finished) for name in chosen if name}
         return min((name for name in bits if bits[name] is not None), key=lambda name: bits[name])
 
-    def control_of(self, name: str, folds: Sequence[str], finished: Mapping[str, Run]) -> str:
-        """The control of an algorithm: that for as much compute."""
-        own = f"{CONTROL} as {name}"
-        chosen = self.control(folds, finished)
+    def control_of(self, series: str, folds: Sequence[str], finished: Mapping[str, Run]) -> str:
+        """The control of an algorithm's series: that for as much compute."""
+        own = f"{CONTROL} as {series.partition(',')[0]}"
+        chosen = self.chosen(CONTROL, folds, finished)
         assert chosen is not None, "all that the first seed tries is finished"
         return own if any(key.startswith(f"{own},") for key in finished) else chosen
 
@@ -240,6 +260,7 @@ class Claims(Study):
             asked += [
                 Asked(name=f"{family}: static", keys=static, **test),
                 Asked(name=f"{family}: few steps", keys=both, steps=FEW_STEPS, **test),
+                Asked(name=f"{family}: along the way", keys=costly, **{**test, "ends": False}),
                 Asked(name=f"{family}: ways", keys=of_best, methods=("ways",), **test),
                 Asked(name=f"{family}: formula", keys=of_best, methods=("formula",), **test),
                 Asked(name=f"{family}: baselines", keys=of_best, methods=("baselines",), **test),

@@ -46,7 +46,19 @@ class Family:
         parts = [
             statistics.by_task(part) for _, part in rows.groupby(["split_id", "track"]) if not part.empty
         ]
-        return statistics.at_last_step(pd.concat(parts, ignore_index=True))
+        last = pd.concat([statistics.at_last_step(part) for part in parts], ignore_index=True)
+        # Folds may be tuned to take different numbers of steps: a series is told by the largest.
+        steps = last.groupby(["series", "support_bytes"])["adaptation_step"].transform("max")
+        return last.assign(adaptation_step=steps)
+
+    def along_the_way(self) -> pd.DataFrame:
+        """`summary` after each step of those that were judged along the way, folds together.
+
+        A task whose runs were tuned to take fewer steps than others stays as it is after its last one.
+        """
+        rows = self.rows[self.rows["asked"] == f"{self.name}: along the way"]
+        tasks = pd.concat([statistics.by_task(part) for _, part in rows.groupby("split_id")])
+        return pd.concat([_along(part) for _, part in tasks.groupby("support_bytes")], ignore_index=True)
 
     def same_seeds(self, what: str, *, as_for: str) -> pd.DataFrame:
         """`tasks` of the very runs that were judged under another name too."""
@@ -64,6 +76,17 @@ class Family:
     def _track(self, what: str, track: str) -> pd.DataFrame:
         part = self.rows[self.rows["track"] == track]
         return Family(self.name, part, self.best, self.control).tasks(what)
+
+
+def _along(tasks: pd.DataFrame) -> pd.DataFrame:
+    """`summary` of tasks at one support size after the steps at which every one of them was judged, or later
+    than its last."""
+    wide = tasks.pivot(
+        index=["series", "task_id", "support_bytes"], columns="adaptation_step", values="value"
+    ).sort_index(axis=1)
+    goes_on = wide.notna().iloc[:, ::-1].cummax(axis=1).iloc[:, ::-1]
+    held = wide.ffill(axis=1).where(wide.notna() | ~goes_on).dropna(axis=1)
+    return statistics.summary(held.stack().rename("value").reset_index())
 
 
 def _compared(family: Family) -> list[Compared]:

@@ -80,6 +80,7 @@ def _sections(family: Family, home: Home, study: Claims) -> list[Section]:
             parts=(
                 _who(family, home, study),
                 *_drawn(beside, chosen, f"{family.name}-static"),
+                *_along_the_way(family),
                 Table.of("Every method: means over tasks.", _means(beside)),
                 Table.of(
                     "Every task: bits per byte of the chosen run, its control, and joint pre-training.",
@@ -163,20 +164,39 @@ def _drawn(tasks: pd.DataFrame, series: Sequence[str], name: str) -> list[Figure
     return [lines(name, drawn, x="support bytes", y=evidence.BITS, caption=caption, log_x=True)]
 
 
+def _along_the_way(family: Family) -> list[Figure]:
+    """Bits per byte over adaptation steps, a figure a support size."""
+    table = family.along_the_way().rename(columns={"adaptation_step": "x", "mean": "y"})
+    caption = "The first seed after adaptation steps, as far as it was tuned to go; support sets of "
+    return [
+        lines(
+            f"{family.name}-steps-{size}",
+            [
+                Line(name=each, points=part.loc[part["series"] == each, ["x", "y", "low", "high"]])
+                for each in dict.fromkeys([family.best, family.control])
+            ],
+            x="adaptation steps",
+            y=evidence.BITS,
+            caption=f"{caption}{size:,} bytes.",
+        )
+        for size, part in table[table["support_bytes"] > 0].groupby("support_bytes")
+    ]
+
+
 def _tuning(home: Home, runs: Mapping[str, Run]) -> Section:
     """What each run cost, how it adapts, and whether that lies at an edge of what was tried."""
     found = []
     for key, run in runs.items():
-        adaptation = run.adaptation or {}
-        inner = adaptation.get("inner", {})
+        adaptation = evidence.adaptation(run)
+        lengths = adaptation.get("lengths") or {"": adaptation["steps"]}
         found.append(
             {
                 "run": key,
                 "gradient evaluations": home.gradient_evaluations(run),
                 "seconds": run.seconds,
-                "steps": inner.get("steps"),
-                "rate": inner.get("lr"),
-                "at an edge": ", ".join(adaptation.get("edges", ())) or "no",
+                f"steps at {', '.join(lengths)} bytes": ", ".join(map(str, lengths.values())),
+                "rate": adaptation["lr"],
+                "at an edge": ", ".join(run.adaptation["edges"]) or "no",
                 "meta-validation": evidence.tuned_bits(run),
             }
         )

@@ -48,6 +48,49 @@ def test_a_task_counts_once_whatever_its_seeds_and_draws():
     assert statistics.summary(tasks)["mean"].item() == pytest.approx(4.0)
 
 
+def steps_of(run, ends, bits, **others):
+    """Rows of a run that is tuned to take `ends` steps: {step: bits per byte}."""
+    told = {"run_id": run, "adaptation": f'{{"steps": {ends}}}', **others}
+    return [row(step=step, bits=value, **told) for step, value in bits.items()]
+
+
+def test_a_seed_that_takes_fewer_steps_counts_after_them_as_it_stands():
+    rows = frame(
+        *steps_of("one", 2, {0: 4.0, 1: 3.0, 2: 2.0}),
+        *steps_of("two", 5, {0: 6.0, 1: 5.0, 3: 4.0, 5: 1.0}, seed=1),
+    )
+    tasks = statistics.by_task(rows)
+    # Step 2 goes: the other seed was not judged there. After 3 and 5 the first stands at its step 2.
+    assert dict(zip(tasks["adaptation_step"], tasks["value"], strict=True)) == pytest.approx(
+        {0: 5.0, 1: 4.0, 3: 3.0, 5: 1.5}
+    )
+    assert set(tasks["scores"]) == {2}
+    assert statistics.at_last_step(tasks)["value"].item() == pytest.approx(1.5)
+    assert statistics.before_after(tasks)["saved"].item() == pytest.approx(3.5)
+
+
+def test_each_support_size_has_its_own_last_step():
+    told = '{"steps": 2, "lengths": {"512": 1, "2048": 2}}'
+    rows = frame(
+        *(row(size=512, step=s, bits=b, adaptation=told) for s, b in {0: 4.0, 1: 3.0}.items()),
+        *(row(size=2048, step=s, bits=b, adaptation=told) for s, b in {0: 4.0, 2: 2.0}.items()),
+        *steps_of("x", 2, {0: 4.0, 2: 2.0}, seed=1, support_bytes=512),
+    )
+    last = statistics.at_last_step(statistics.by_task(rows))
+    assert last["support_bytes"].tolist() == [512, 2048]
+    assert last["value"].tolist() == pytest.approx([2.5, 2.0])
+
+
+def test_a_seed_whose_evaluation_was_interrupted_is_not_taken_for_finished():
+    rows = frame(
+        *steps_of("one", 3, {0: 4.0, 3: 2.0}),
+        *steps_of("two", 5, {0: 6.0}, seed=1),  # it was to go on to step 5
+    )
+    last = statistics.at_last_step(statistics.by_task(rows))
+    assert last["value"].item() == pytest.approx(2.0)
+    assert last["scores"].item() == 1
+
+
 @pytest.mark.parametrize(
     ("unit", "value"),
     [

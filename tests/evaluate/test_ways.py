@@ -6,13 +6,13 @@ from typing import get_args
 import pytest
 import torch
 
-from metalm.config import METHODS, OWN
+from metalm.config import METHODS, OWN, length_for
 from metalm.evaluate.contenders import Method
 from metalm.evaluate.protocol import Protocol, evaluate
 from metalm.evaluate.ways import WAYS, by_way, tuned_way, ways_of
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import RATE, Rule
-from metalm.learn.tuning import Adaptation, length_for
+from metalm.learn.tuning import Adaptation
 from metalm.model.engines import engine_for
 from metalm.model.task_weights import of_task, shared
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from metalm.config import length_for
 from metalm.errors import ConfigError
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import Rule
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
-from metalm.learn.tuning import Adaptation, Grid, GridPoint, grid_for, length_for, tune
+from metalm.learn.tuning import Adaptation, Grid, GridPoint, grid_for, tune
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import slow_weights
 from metalm.model.task_weights import of_task, shared

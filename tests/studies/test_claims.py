@@ -7,6 +7,7 @@ import pytest
 from study_homes import QUICK, SMALL, study_home
 
 from metalm.errors import ConfigError
+from metalm.learn.tuning import Adaptation
 from metalm.studies import kept
 from metalm.studies.carry_out import carry_out, finished_runs
 from metalm.studies.claims import CONTROL, Claims
@@ -25,10 +26,15 @@ TINY = {
     "support": "512",
     "joint_set": SMALL["joint_set"],
     "meta_set": SMALL["meta_set"],
+    "meta_tried": "inner.lr=0.1",
     "controls": "optimizer.lr=0.0001",
     "costly_seeds": 2,
 }
 VARIANT = f"{CONTROL}, optimizer.lr=0.0001"
+
+
+def lengths_of(run):
+    return Adaptation.from_json(run.adaptation).lengths
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +58,14 @@ def test_what_is_chosen_is_the_best_on_meta_validation(home, study):
     def bits(series, seeds):
         return np.mean([tuned_bits(runs[key_of(series, "small", seed)]) for seed in seeds])
 
-    best = min(("fomaml", "reptile"), key=lambda name: bits(name, (0, 1)))
+    chosen = [
+        min((name, f"{name}, inner.lr=0.1"), key=lambda series: bits(series, (0,)))
+        for name in ("fomaml", "reptile")
+    ]
+    best = min(chosen, key=lambda series: bits(series, (0, 1)))
     control = min((CONTROL, VARIANT), key=lambda name: bits(name, (0,)))
     assert claims.best(["small"], runs) == best
-    assert claims.control(["small"], runs) == control
+    assert claims.chosen(CONTROL, ["small"], runs) == claims.control_of(best, ["small"], runs) == control
     # The first seed tries every control, the others only the one that was chosen.
     tried = {key for key in runs if key.startswith(CONTROL)}
     assert tried == {
@@ -63,14 +73,20 @@ def test_what_is_chosen_is_the_best_on_meta_validation(home, study):
         key_of(VARIANT, "small", 0),
         key_of(control, "small", 1),
     }
-    wanted = home.gradient_evaluations(runs[key_of("fomaml", "small", 1)])
+    assert {key for key in runs if key.startswith(("fomaml", "reptile"))} == {
+        key_of(series, "small", seed)
+        for name in ("fomaml", "reptile")
+        for series, seed in [(name, 0), (f"{name}, inner.lr=0.1", 0), *((each, 1) for each in chosen)]
+        if series.startswith(name)
+    }
+    wanted = home.gradient_evaluations(runs[key_of(chosen[0], "small", 1)])
     assert home.gradient_evaluations(runs[key_of(control, "small", 1)]) >= wanted
 
 
 def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
     report, runs = read(home.study_dir(study.id)), finished_runs(home, study.id)
     claims = Claims.of(study.settings)
-    best, control = claims.best(["small"], runs), claims.control(["small"], runs)
+    best, control = claims.best(["small"], runs), claims.chosen(CONTROL, ["small"], runs)
     table = report.sections[0].parts[1]
     lines = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     [line] = [line for line in lines if line["claim"].startswith("static, at as much")]
@@ -83,7 +99,8 @@ def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
             run = runs[key_of(series, "small", seed)]
             frame = home.evaluations([run.id], role="meta-test")
             own = frame[(frame["run_id"] == run.id) & (frame["method"] == "adapt")]
-            tuned = own["adaptation"].map(json.loads) == run.adaptation["inner"]
+            told = {"lengths": {str(size): n for size, n in lengths_of(run).items()}}
+            tuned = own["adaptation"].map(json.loads) == {**run.adaptation["inner"], **told}
             found.append(own[tuned].sort_values("adaptation_step").iloc[-1])
         return bits_per_byte(sum(row["nats"] for row in found), sum(row["bytes"] for row in found))
 
