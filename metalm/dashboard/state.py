@@ -158,6 +158,20 @@ def flag(label: str, name: str, **kwargs: Any) -> bool:
     return value
 
 
+def page(num_pages: int, name: str) -> int:
+    """Which page of a long table, from 1; it stands in the URL from the second on."""
+    key, chosen = _WIDGET + name, choice(name, "1")
+    st.session_state[key] = min(int(chosen), num_pages) if chosen.isdecimal() and int(chosen) else 1
+    value = st.pagination(num_pages, key=key, on_change=_adopt, args=(name,))
+    publish(name, str(value), "1")
+    return value
+
+
+def in_address(names: Iterable[str]) -> bool:
+    """Whether the URL itself says one of these: somebody was sent here, or comes back."""
+    return any(name in st.query_params for name in names)
+
+
 def publish(name: str, value: str | None, default: str | None) -> None:
     """Keep a choice; a default needs no place in the URL."""
     choose(name, None if value == default else value)
@@ -167,6 +181,8 @@ def _adopt(name: str, kept: Sequence[str] = ()) -> None:
     value = st.session_state[_WIDGET + name]
     if isinstance(value, bool):
         value = "yes" if value else None
+    elif isinstance(value, int):
+        value = str(value)
     choose(name, [*value, *kept] if kept else value)
 
 
