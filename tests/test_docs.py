@@ -1,4 +1,4 @@
-"""The README is true: its commands run, its files are there, its links and figures too."""
+"""README and docs are true: their commands run, their files are there, their links and figures too."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = (ROOT / "docs/python.md").read_text(encoding="utf-8")
 # The same commands, over in seconds.
 SMALLER = {
     "--steps 500": "--steps 2 --preset tiny",
@@ -51,6 +52,24 @@ def test_the_commands_run_in_their_order(tmp_path):
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
         assert done.stdout.strip(), f"{command} printed nothing"
+
+
+def test_the_python_of_the_docs_runs(tmp_path):
+    blocks = re.findall(r"^```python\n(.*?)^```$", PYTHON, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 3
+    environment = {**_environment(), "METALM_HOME": str(tmp_path / "home")}
+    program = "".join(blocks)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bits_per_byte" in done.stdout
 
 
 def _environment() -> dict[str, str]:

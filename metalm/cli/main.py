@@ -15,10 +15,9 @@ import typer
 from metalm.cli import corpora, runs, splits, studies, training
 from metalm.cli.output import note, print_stream
 from metalm.cli.perform import AsJson, Settings, perform
+from metalm.config.places import ROOT, default_home
 from metalm.errors import MetalmError
 from metalm.jobs.resources import keep_memory, let_threads_sleep
-
-ROOT = Path(__file__).parents[2]
 
 cli = typer.Typer(
     help="Meta-trains small GRU language models on many texts, and shows how they adapt to new ones.",
@@ -42,7 +41,7 @@ def root(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    context.obj = Settings(home=(home or _default_home()).absolute(), as_json=as_json)
+    context.obj = Settings(home=(home or default_home()).absolute(), as_json=as_json)
 
 
 @cli.command()
@@ -73,11 +72,6 @@ def app(
 def demo(context: typer.Context, as_json: AsJson = False) -> None:
     """Shows the main job in one command: trains two small runs and adapts them to unseen tasks."""
     perform(context, "demo", show=print_stream, as_json=as_json)
-
-
-def _default_home() -> Path:
-    """`runs/` of a checkout, else of the directory that the command is called in."""
-    return (ROOT if (ROOT / "app.py").is_file() else Path.cwd()) / "runs"
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metalm.errors import ConfigError, NotFoundError
-from metalm.operations import corpora, demo, estimation, evaluation, runs, splits, studies, training
+from metalm.operations import corpora, demo, estimation, evaluation, reading, runs, splits, studies, training
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -40,6 +40,10 @@ OPERATIONS: dict[str, Operation] = {
     "runs delete": runs.delete,
     "runs export": runs.export,
     "runs import": runs.import_,
+    "runs table": reading.table,
+    "runs curve": reading.curve,
+    "runs evaluations": reading.evaluations,
+    "runs recipe": reading.recipe,
     "evaluate": evaluation.evaluate,
     "adapt": evaluation.adapt,
     "sample": evaluation.sample,
