@@ -129,6 +129,12 @@ class Database:
             self._writes.put((work, done))
         return done.result()
 
+    def write_later(self, work: Callable[[Transaction], Any]) -> None:
+        """The same without waiting for it; should it fail, it is as if it had not been asked."""
+        with self._idle:
+            self._check_open()
+            self._writes.put((work, Future()))
+
     def execute(self, sql: str, values: Values = ()) -> list[tuple]:
         """One statement as a write of its own."""
         return self.write(lambda transaction: transaction.execute(sql, values))

@@ -4,28 +4,26 @@ Task and adaptation step are columns. A loss is four points, `<part>_nats`, `<pa
 and `<part>_chars`, so that curves add what was summed and nothing is averaged twice. Anything else is a
 scalar; one about a single weight has that weight's name behind a slash (`drift/rnn.weight_hh_l0`).
 
-Two scalars also serve as x axes: `gradient_evaluations` and `flops` are what a run had spent by then. A run
-without them has no curve over them.
-
-Curves are thinned to about `points` a line where there are more: of every bucket of 1, 2, 4, 8 ... outer
-steps the smallest, the largest and the last point stay. Points that are not finite are left out and counted
-in `dropped`.
+Curves have at most about `points` points a line, whatever the number of reports: `metalm.store.lines` says
+how. Reports that are not finite are left out and counted in `dropped`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
+from metalm.store.curves import MAX_POINTS, Axis, Curves, Within
 from metalm.store.database import Database
-from metalm.store.metric_queries import ADAPTATION, LAST, LOSS_CURVE, SCALAR_CURVE
+from metalm.store.line_queries import NOT_FINITE
+from metalm.store.lines import Family, Lines
+from metalm.store.metric_queries import ADAPTATION, LAST
 
-Axis = Literal["step", "tokens", "wall_seconds", "gradient_evaluations", "flops"]
 COUNTS = ("nats", "tokens", "bytes", "chars")
-MAX_POINTS = 500
 
 
 class Point(NamedTuple):
@@ -45,24 +43,32 @@ class Metrics:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lines = Lines(database)
+        self._curves = Curves(self._lines)
 
     def add(self, run_id: str, points: Iterable[Point]) -> None:
         """Points of a run, written soon."""
         # What is no number is refused here: in the buffer it would hold up every later write.
         rows = [(run_id, *point._replace(value=float(point.value))) for point in points]
         self._database.buffer("metrics", ("run", *Point._fields), rows)
+        self._lines.added(run_id, [_family(row[4], row[5]) for row in rows])
 
     # ---- curves ----
 
     def curve(
-        self, run_ids: Collection[str], part: str, *, x: Axis = "step", points: int = MAX_POINTS
+        self,
+        run_ids: Collection[str],
+        part: str,
+        *,
+        x: Axis = "step",
+        points: int = MAX_POINTS,
+        within: Within | None = None,
     ) -> pd.DataFrame:
         """The loss of a part, summed over the tasks of a report, after its last adaptation step.
 
-        One row a (run, report): run, x, step, adaptation_step, nats, tokens, bytes, chars, dropped.
+        One row a (run, point): run, x, the columns of `Lines.read`.
         """
-        curve = self._loss_curve(run_ids, part, None, x, points, by_task=False)
-        return curve.drop(columns="task_id")
+        return self._curves.read(run_ids, _of_part(part), x, points, within).drop(columns=["name", "task_id"])
 
     def task_curve(
         self,
@@ -72,16 +78,66 @@ class Metrics:
         task_id: str | None = None,
         x: Axis = "step",
         points: int = MAX_POINTS,
+        within: Within | None = None,
     ) -> pd.DataFrame:
         """The same, task by task, with the column task_id; `points` a line of one task."""
-        return self._loss_curve(run_ids, part, task_id, x, points, by_task=True)
+        family = replace(_of_part(part), by_task=True, task_id=task_id)
+        return self._curves.read(run_ids, family, x, points, within).drop(columns="name")
 
-    def _loss_curve(
-        self, run_ids: Collection[str], part: str, task_id: str | None, x: Axis, points: int, *, by_task: bool
+    def scalar_curve(
+        self,
+        run_ids: Collection[str],
+        name: str,
+        *,
+        x: Axis = "step",
+        points: int = MAX_POINTS,
+        within: Within | None = None,
     ) -> pd.DataFrame:
-        runs, names = list(run_ids), _names(part)
-        values = [runs, x, *names, by_task, runs, names, task_id, task_id, x, *_thinning(points)]
-        return self._database.frame(LOSS_CURVE, values)
+        """A scalar (`lr`, `cpu_percent` ...): run, x, first_step, step, reports, dropped, value, low, high.
+
+        value: the mean of the point's reports; low, high: the least and the greatest of them.
+        """
+        curve = self._curves.read(run_ids, Family(root=name), x, points, within)
+        return _valued(curve).drop(columns=["name", "adaptation_step"])
+
+    def measure_curve(
+        self,
+        run_ids: Collection[str],
+        name: str,
+        *,
+        x: Axis = "step",
+        points: int = MAX_POINTS,
+        within: Within | None = None,
+    ) -> pd.DataFrame:
+        """The scalar `name` by weight and adaptation step; `points` a line of one (run, weight, step).
+
+        One row a (run, weight, adaptation step, point): run, weight ("" where it is about no single one),
+        adaptation_step (missing where it is about none), then as `scalar_curve`.
+        """
+        curve = _valued(self._curves.read(run_ids, Family(root=name, weights=f"{name}/"), x, points, within))
+        curve.insert(1, "weight", [measure.partition("/")[2] for measure in curve.pop("name")])
+        return curve
+
+    def not_finite(self, run_ids: Collection[str], names: Collection[str]) -> pd.DataFrame:
+        """Every number of these names that is none: run, name, task_id, adaptation_step, step, value ..."""
+        return self._database.frame(NOT_FINITE, [list(run_ids), list(names)])
+
+    def reports(
+        self,
+        run_ids: Collection[str],
+        part: str,
+        *,
+        task_id: str | None = None,
+        x: Axis = "step",
+        within: Within | None = None,
+    ) -> pa.Table:
+        """The loss of a part, not one report left out: run, task_id ("" for their sum), step, tokens_trained,
+        wall_seconds, adaptation_step, nats, tokens, bytes, chars.
+
+        within: only the reports of points whose x lies in this range, and those of a curve's points beside.
+        """
+        family = replace(_of_part(part), by_task=task_id is not None, task_id=task_id)
+        return self._curves.reports(run_ids, family, x, within)
 
     def adaptation_curve(
         self, run_ids: Collection[str], part: str, *, step: int | None = None, by_task: bool = False
@@ -91,30 +147,9 @@ class Metrics:
         One row a (run, adaptation step), or a (run, task_id, adaptation step): run, task_id, step,
         adaptation_step, nats, tokens, bytes, chars.
         """
-        values = [list(run_ids), _names(part), step, step, by_task, *_names(part)]
-        frame = self._database.frame(ADAPTATION, values)
+        names = list(_names(part))
+        frame = self._database.frame(ADAPTATION, [list(run_ids), names, step, step, by_task, *names])
         return frame if by_task else frame.drop(columns="task_id")
-
-    def scalar_curve(
-        self, run_ids: Collection[str], name: str, *, x: Axis = "step", points: int = MAX_POINTS
-    ) -> pd.DataFrame:
-        """A scalar (`lr`, `gradient_norm`, `cpu_percent` ...): run, x, step, value, dropped."""
-        values = [list(run_ids), x, list(run_ids), name, None, x, *_thinning(points)]
-        curve = self._database.frame(SCALAR_CURVE, values)
-        return curve.drop(columns=["name", "adaptation_step"])
-
-    def measure_curve(
-        self, run_ids: Collection[str], name: str, *, x: Axis = "step", points: int = MAX_POINTS
-    ) -> pd.DataFrame:
-        """The scalar `name` by weight and adaptation step; `points` a line of one (run, weight, step).
-
-        One row a (run, weight, adaptation step, report): run, weight ("" where it is about no single one),
-        adaptation_step (missing where it is about none), x, step, value, dropped.
-        """
-        values = [list(run_ids), x, list(run_ids), name, f"{name}/", x, *_thinning(points)]
-        curve = self._database.frame(SCALAR_CURVE, values)
-        curve.insert(1, "weight", [measure.partition("/")[2] for measure in curve.pop("name")])
-        return curve
 
     def last(self, run_ids: Collection[str], names: Collection[str] | None = None) -> pd.DataFrame:
         """The last value of each scalar: run, name, step, value."""
@@ -153,10 +188,29 @@ class Metrics:
         return self._database.rows("SELECT count(*) FROM metrics WHERE run = ?", [run_id])[0][0]
 
 
-def _names(part: str) -> list[str]:
-    return [f"{part}_{count}" for count in COUNTS]
+def _names(part: str) -> tuple[str, ...]:
+    return tuple(f"{part}_{count}" for count in COUNTS)
 
 
-def _thinning(points: int) -> list[int]:
-    """How many points need no thinning, and into how many buckets more are put."""
-    return [points, max(points // 3, 1)]
+def _family(name: str, task_id: str | None) -> Family | None:
+    """The lines that a point belongs to; the counts of a loss belong to its nats."""
+    if task_id is None:
+        root = name.partition("/")[0]
+        return Family(root=root, weights=f"{root}/")
+    part = name.removesuffix("_nats")
+    return _of_part(part) if part != name else None
+
+
+def _of_part(part: str) -> Family:
+    return Family(root=f"{part}_nats", part_names=_names(part))
+
+
+def _valued(curve: pd.DataFrame) -> pd.DataFrame:
+    """Scalars as such: what was written as the nats of one byte is the value."""
+    of_counts = [f"{end}_{count}" for end in ("low", "high") for count in COUNTS[1:]]
+    values = {
+        "value": curve["nats"] / curve["bytes"],
+        "low": curve.pop("low_nats"),
+        "high": curve.pop("high_nats"),
+    }
+    return curve.drop(columns=["task_id", *COUNTS, *of_counts]).assign(**values)

@@ -9,7 +9,7 @@ SELECT id, name, status, algorithm, split_id, seed, config, device, code_version
 FROM runs
 """
 
-# One row a run, newest first.
+# One row a run, newest first; deleted ones not.
 TABLE = """
 SELECT r.id, r.name, r.status, r.algorithm, coalesce(s.name, r.split_id) AS split, r.split_id, r.seed,
     r."group", r.device, r.parent, r.step, r.tokens, r.seconds, r.progress, r.best_step, r.best_value,
@@ -37,6 +37,8 @@ WHERE id = ?
 # Each with the run id. The openings of a meta-test stay counted, without saying whose they were.
 DELETE = (
     "DELETE FROM metrics WHERE run = ?",
+    "DELETE FROM coarse WHERE run = ?",
+    "DELETE FROM coarse_ends WHERE run = ?",
     "DELETE FROM evaluations WHERE run_id = ?",
     "DELETE FROM adaptation_steps WHERE adaptation_id IN (SELECT id FROM adaptations WHERE run = ?)",
     "DELETE FROM adaptations WHERE run = ?",

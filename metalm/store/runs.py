@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from metalm.errors import NotFoundError, RunStateError
+from metalm.store import lines
 from metalm.store.database import Database, Transaction
 from metalm.store.run_queries import DELETE, DELETE_LATER, SELECT, START, TABLE
 from metalm.store.values import naive, now, record, to_json
@@ -69,8 +70,7 @@ class Run:
         tried = [
             point["bits_per_byte"]
             for point in tuned.get("grid", ())
-            if point["bits_per_byte"] is not None
-            and point.get("support_bytes") == tuned.get("support_bytes")
+            if point["bits_per_byte"] is not None and point.get("support_bytes") == tuned.get("support_bytes")
         ]
         return min(tried, default=self.best_value)
 
@@ -189,6 +189,7 @@ class Runs:
             idle = ("queued", "stopped", "failed", "interrupted")
             _require(transaction, run_id, idle, "start")
             transaction.execute(DELETE_LATER, [run_id, step, owes_validation, step])
+            lines.forget(transaction, run_id, step)
             transaction.execute(START, [device, pid, boot_id, (at := naive(now())), at, run_id])
 
         self._database.write(restart)

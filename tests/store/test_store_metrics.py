@@ -16,16 +16,10 @@ def test_a_curve_sums_the_tasks_of_a_report(store, run, loss_points):
             store.metrics.add(run.id, loss_points(step, step + number / 10, task=task))
     store.flush()
     curve = store.metrics.curve([run.id], "query")
+    counts = ["nats", "tokens", "bytes", "chars"]
     assert list(curve.columns) == [
-        "run",
-        "x",
-        "step",
-        "adaptation_step",
-        "nats",
-        "tokens",
-        "bytes",
-        "chars",
-        "dropped",
+        *("run", "x", "adaptation_step", "first_step", "step", "reports", "dropped"),
+        *(end + count for end in ("", "low_", "high_") for count in counts),
     ]
     assert curve["nats"].tolist() == pytest.approx([3 * step + 0.3 for step in range(1, 4)])
     assert (curve["tokens"] == 30).all()
@@ -93,46 +87,134 @@ def test_points_that_are_not_finite_are_left_out_and_counted(store, run, loss_po
     assert store.metrics.last([run.id])["value"].tolist() == [5.0]
 
 
+def scalar_points(values, name="lr"):
+    return [Point(step, step, step, name, None, None, value) for step, value in enumerate(values, start=1)]
+
+
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 2**31), st.integers(1, 4000), st.sampled_from([30, 100, 500]))
-def test_thinning_keeps_ends_and_extremes_and_invents_nothing(store, seed, length, points):
+@given(st.integers(0, 2**31), st.integers(1, 6000), st.sampled_from([30, 100, 500]))
+def test_a_thinned_line_has_the_mean_of_every_bucket_its_ends_and_its_extremes(store, seed, length, points):
     run_id = f"{seed:012x}"
     values = np.random.default_rng(seed).normal(size=length)
-    steps = range(1, length + 1)
-    store.metrics._database.execute("DELETE FROM metrics WHERE run = ?", [run_id])
-    store.metrics.add(
-        run_id, [Point(s, s, s, "lr", None, None, v) for s, v in zip(steps, values, strict=True)]
-    )
+    for table in ("metrics", "coarse", "coarse_ends"):
+        store.metrics._database.execute(f"DELETE FROM {table} WHERE run = ?", [run_id])  # noqa: S608
+    store.metrics.add(run_id, scalar_points(values))
     store.flush()
     curve = store.metrics.scalar_curve([run_id], "lr", points=points)
-    assert 1 <= len(curve) <= points
-    assert curve["step"].is_monotonic_increasing
-    assert curve["value"].tolist() == values[curve["step"].to_numpy() - 1].tolist()
-    assert curve["value"].max() == values.max()
-    assert curve["value"].min() == values.min()
-    assert curve["step"].iloc[-1] == length
+    assert 1 <= len(curve) <= points + 3
+    assert curve["reports"].sum() == length
+    first = np.concatenate([[1], curve["step"].to_numpy()[:-1] + 1])  # buckets follow each other
+    for begin, end, mean, low, high in zip(
+        first, *(curve[name] for name in ("step", "value", "low", "high")), strict=True
+    ):
+        own = values[begin - 1 : end]
+        assert mean == pytest.approx(own.mean())
+        assert (low, high) == (own.min(), own.max())
+    assert curve["value"].iloc[0] == values[0]
+    assert curve["value"].iloc[-1] == values[-1]
     if length <= points:
-        assert len(curve) == length
+        assert curve["value"].tolist() == values.tolist()
 
 
-def test_a_long_loss_curve_is_thinned_as_a_whole_and_by_task(store, run):
-    rng = np.random.default_rng(0)
-    points = []
-    for step in range(1, 3001):
-        for task in ("u", "v"):
-            values = {"nats": rng.uniform(1, 9), "tokens": 1, "bytes": 1, "chars": 1}
-            points += [Point(step, step, step, f"query_{n}", task, 0, v) for n, v in values.items()]
-    store.metrics.add(run.id, points)
+def test_buckets_that_are_full_stay_what_they_are_while_points_arrive(store, run):
+    values = np.random.default_rng(1).normal(size=5000)
+    store.metrics.add(run.id, scalar_points(values)[:4500])
     store.flush()
-    sums = dict.fromkeys(range(1, 3001), 0.0)
-    for point in points:
-        if point.name == "query_nats":
-            sums[point.step] += point.value
-    curve = store.metrics.curve([run.id], "query")
-    assert len(curve) <= 500
-    assert curve["nats"].tolist() == pytest.approx([sums[step] for step in curve["step"]])
-    assert curve["nats"].max() == pytest.approx(max(sums.values()))
-    assert store.metrics.task_curve([run.id], "query").groupby("task_id").size().max() <= 500
+    before = store.metrics.scalar_curve([run.id], "lr", points=100)
+    store.metrics.add(run.id, scalar_points(values)[4500:])
+    store.flush()
+    after = store.metrics.scalar_curve([run.id], "lr", points=100)
+    full = len(before) - 2  # the last bucket and the last report are on the move
+    kept = ["step", "value", "low", "high"]
+    assert np.allclose(before[kept].iloc[:full], after[kept].iloc[:full], rtol=1e-12)
+    assert len(after) > len(before)
+
+
+def test_coarse_levels_change_no_number(store, run, another_run):
+    """One run gets its points a few at a time, so that its levels are extended; the other has none."""
+    rng = np.random.default_rng(2)
+    points = []
+    for step in range(1, 9001):
+        values = {"nats": rng.uniform(1, 9), "tokens": 3, "bytes": 4, "chars": 2}
+        points += [Point(step, 9 * step, step / 7, f"query_{n}", "u", 0, v) for n, v in values.items()]
+    for begin in range(0, len(points), 11_000):
+        store.metrics.add(run.id, points[begin : begin + 11_000])
+        store.flush()
+        store.metrics.curve([run.id], "query")
+    levels = store.metrics._database.rows(
+        "SELECT DISTINCT level FROM coarse WHERE run = ? ORDER BY 1", [run.id]
+    )
+    assert levels == [(16,), (512,)]
+    store.metrics.add(another_run.id, points)
+    store.flush()
+    store.metrics._database.execute(
+        "INSERT INTO coarse_ends VALUES (?, 'query_nats', 9000)", [another_run.id]
+    )  # so that nobody builds them
+    store.metrics._database.execute("UPDATE coarse_ends SET end_step = 0 WHERE run = ?", [another_run.id])
+    with_levels = store.metrics.curve([run.id], "query", points=100)
+    tasks = store.metrics.task_curve([another_run.id], "query", points=100)  # of one task, and without levels
+    assert 50 <= len(with_levels) <= 103
+    names = ["step", "x", "reports", "nats", "tokens", "low_nats", "high_nats"]
+    assert np.allclose(with_levels[names].to_numpy(float), tasks[names].to_numpy(float))
+
+
+def test_a_run_that_resumes_forgets_the_levels_past_its_checkpoint(store, run):
+    values = np.random.default_rng(3).normal(size=5000)
+    store.metrics.add(run.id, scalar_points(values))
+    store.flush()
+    store.metrics.scalar_curve([run.id], "lr", points=50)
+    store.runs.start(run.id, device="cpu", pid=1, boot_id="b", step=3000, owes_validation=False)
+    again = -values
+    store.metrics.add(run.id, scalar_points(again)[3000:])
+    store.flush()
+    curve = store.metrics.scalar_curve([run.id], "lr", points=50)
+    told = np.concatenate([values[:3000], again[3000:]])
+    assert curve["reports"].sum() == 5000
+    assert (curve["value"] * curve["reports"]).sum() == pytest.approx(told.sum())
+    store.metrics._database.execute("UPDATE runs SET status = 'stopped'")
+    store.runs.delete(run.id)
+    for table in ("coarse", "coarse_ends"):
+        assert store.metrics._database.rows(f"SELECT * FROM {table}") == []  # noqa: S608
+
+
+def test_within_a_range_the_points_are_as_fine_as_there_are_reports(store, run):
+    values = np.random.default_rng(4).normal(size=6000)
+    store.metrics.add(run.id, scalar_points(values))
+    store.flush()
+    whole = store.metrics.scalar_curve([run.id], "lr", points=200)
+    curve = store.metrics.scalar_curve([run.id], "lr", points=200, within=(3000, 3050))
+    inside = curve[curve["x"].between(3000, 3050)]
+    assert inside["step"].tolist() == list(range(3000, 3051))
+    assert inside["value"].tolist() == values[2999:3050].tolist()
+    assert curve["reports"].sum() == 6000
+    assert curve["step"].is_monotonic_increasing
+    outside = whole[~whole["x"].between(2900, 3200)]
+    assert set(outside["step"]) <= set(curve["step"])
+    assert store.metrics.scalar_curve([run.id], "lr", points=200, within=(9000, 9999)).equals(whole)
+
+
+def test_any_scalar_is_an_axis_and_reports_between_its_values_are_put_between(store, run, loss_points):
+    for step in (1, 2, 3):
+        store.metrics.add(run.id, loss_points(step, float(step)))
+    store.metrics.add(run.id, [Point(step, 0, 0.0, "norm", None, None, 10.0 * step) for step in (1, 3)])
+    store.flush()
+    assert store.metrics.curve([run.id], "query", x="norm")["x"].tolist() == [10, 20, 30]
+
+
+def test_reports_have_every_number_also_those_that_are_none(store, run, loss_points):
+    for step in range(1, 701):
+        store.metrics.add(run.id, loss_points(step, math.nan if step == 9 else float(step)))
+    store.flush()
+    every = store.metrics.reports([run.id], "query").to_pandas()
+    assert every["step"].tolist() == list(range(1, 701))
+    assert every["nats"].isna().sum() == 1
+    by_task = store.metrics.reports([run.id], "query", task_id="t").to_pandas()
+    assert by_task["task_id"].unique().tolist() == ["t"]
+    some = store.metrics.reports([run.id], "query", within=(100, 200)).to_pandas()
+    assert set(range(100, 201)) <= set(some["step"])
+    assert len(some) < 120
+    lost = store.metrics.not_finite([run.id], ["query_nats"])
+    assert lost[["task_id", "step"]].values.tolist() == [["t", 9]]
 
 
 def test_adaptation_curves_stand_at_the_last_report_that_has_the_part(store, run, loss_points):
@@ -174,7 +256,10 @@ def test_a_measure_has_a_line_for_each_weight_and_adaptation_step(store, run):
     store.metrics.add(run.id, [*points, Point(1, 0, 0.0, "learned_rates/other", None, 0, 7.0)])
     store.flush()
     curve = store.metrics.measure_curve([run.id], "learned_rate")
-    assert list(curve.columns) == ["run", "weight", "adaptation_step", "x", "step", "value", "dropped"]
+    assert list(curve.columns) == [
+        *("run", "weight", "x", "adaptation_step", "first_step", "step", "reports", "dropped"),
+        *("value", "low", "high"),
+    ]
     lines = curve.groupby(["weight", "adaptation_step"], dropna=False)["value"].apply(list)
     assert lines["linear.weight", 1] == [1.1, 2.1]
     assert lines["rnn.bias_hh_l0", 0] == [1.0, 2.0]

@@ -1,0 +1,96 @@
+"""Lines over an x axis, as fine as asked within a range of it.
+
+x is `step`, `tokens`, `wall_seconds`, or any scalar of the run, above all `gradient_evaluations` and `flops`,
+what it had spent by then. A run without that scalar has no curve over it; a report between two of its values
+is put between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from metalm.store.lines import Family, Lines, Span
+
+Axis = str  # step, tokens, wall_seconds, or a scalar
+Within = tuple[float, float]  # a range of x
+MAX_POINTS = 500
+_COLUMN_OF = {"step": "step", "tokens": "trained", "wall_seconds": "wall_seconds"}  # x -> of a line
+
+
+class Curves:
+    """Reads lines with their x."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def read(
+        self, run_ids: Collection[str], family: Family, x: Axis, points: int, within: Within | None
+    ) -> pd.DataFrame:
+        """The points of lines over x; those within a range of it are as many again as the whole has."""
+        curve = self._over(self._lines.read(run_ids, family, points), x, points)
+        if within is None:
+            return curve
+        spans = _spans(curve, within)
+        if not spans:
+            return curve
+        detail = self._over(self._lines.read(run_ids, family, points, spans), x, points, spans)
+        begin, end = (curve["run"].map({run: span[i] for run, span in spans.items()}) for i in (0, 1))
+        kept = curve[~((curve["first_step"] >= begin) & (curve["step"] <= end))]
+        # A line's dropped reports are those of the whole, wherever its points come from.
+        dropped = curve.groupby("run")["dropped"].max()
+        detail = detail.assign(dropped=detail["run"].map(dropped))
+        line = ["run", "name", "task_id", "adaptation_step"] if family.weights else ["run", "name", "task_id"]
+        return pd.concat([kept, detail]).sort_values([*line, "step"], kind="stable", ignore_index=True)
+
+    def _over(
+        self, curve: pd.DataFrame, x: Axis, points: int, spans: Mapping[str, Span] | None = None
+    ) -> pd.DataFrame:
+        """The points with their x, those that have one."""
+        if x in _COLUMN_OF:
+            places = curve[_COLUMN_OF[x]].to_numpy()
+        else:
+            lines = self._lines.read(curve["run"].unique(), Family(root=x), points, spans)
+            places = _interpolated(curve, lines)
+        curve.insert(1, "x", places)
+        return curve[curve["x"].notna()].drop(columns=["trained", "wall_seconds"]).reset_index(drop=True)
+
+    def reports(self, run_ids: Collection[str], family: Family, x: Axis, within: Within | None) -> pa.Table:
+        """Every report of losses, or of their points that reach into a range of x: see `Lines.reports`."""
+        if within is None:
+            return self._lines.reports(run_ids, family)
+        return self._lines.reports(
+            run_ids, family, _spans(self.read(run_ids, family, x, MAX_POINTS, None), within, also_whole=True)
+        )
+
+
+def _spans(curve: pd.DataFrame, within: Within, *, also_whole: bool = False) -> dict[str, Span]:
+    """Run id -> the first and last step of its points that reach into a range of x, if any hides reports.
+
+    also_whole: also where none does.
+    """
+    low, high = within
+    spans = {}
+    for run, points in curve.sort_values("step").groupby("run"):
+        chosen = points["x"].between(low, high)
+        # A point stands at the end of its bucket: the one behind the range begins in it.
+        if points["x"].is_monotonic_increasing and points["x"].iloc[0] < high:
+            chosen |= points.index == points.index[points["x"] > high][:1].min()
+        inside = points[chosen]
+        if (inside["reports"] > 1).any() or (also_whole and len(inside)):
+            spans[run] = (int(inside["first_step"].min()), int(inside["step"].max()))
+    return spans
+
+
+def _interpolated(curve: pd.DataFrame, lines: pd.DataFrame) -> np.ndarray:
+    """For each point the scalar `lines` at its step; NaN where the run has none at or around it."""
+    places = np.full(len(curve), np.nan)
+    for run, line in lines.groupby("run"):
+        own = (curve["run"] == run).to_numpy()
+        values = line["nats"].to_numpy(float) / line["bytes"].to_numpy(float)
+        steps = curve.loc[own, "step"].to_numpy(float)
+        places[own] = np.interp(steps, line["step"].to_numpy(float), values, left=np.nan, right=np.nan)
+    return places
