@@ -106,6 +106,9 @@ class Validation(Settings):
     lr: float = setting(
         0.3, "step size of those adaptation steps (likewise; else inner.lr)", at_least=0.0, at_most=100.0
     )
+    batch: int = setting(
+        8, "windows in each of those adaptation steps (likewise; else inner.batch)", at_least=1, at_most=4096
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +140,7 @@ class RunConfig(Settings):
         if isinstance(algorithm, Episodic):
             return algorithm.inner
         return InnerLoop(
-            steps=validation.steps, lr=validation.lr, batch=algorithm.batch, window=algorithm.window
+            steps=validation.steps, lr=validation.lr, batch=validation.batch, window=algorithm.window
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Claims(Study):
     support: str = setting("512,2048,10240", "bytes of the support sets")
     draws: int = setting(1, "support sets of each size in a task", at_least=1, at_most=100)
     joint_set: str = setting(
-        "drawing.meta_batch=8,validation.steps=20,validation.lr=0.25,validation.every=250",
+        "drawing.meta_batch=8,validation.steps=20,validation.lr=0.25,validation.batch=4,validation.every=250",
         "further settings of joint pre-training",
     )
     meta_set: str = setting(

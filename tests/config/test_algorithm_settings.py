@@ -58,7 +58,7 @@ def test_a_run_adapts_as_its_algorithm_does_or_as_it_is_validated():
     inner = InnerLoop(steps=3, adapts="head", proximal=0.5)
     assert RunConfig(algorithm=MetaSgd(inner=inner)).adaptation == inner
 
-    joint = RunConfig(algorithm=Joint(batch=3, window=9), validation=Validation(steps=7, lr=0.2))
+    joint = RunConfig(algorithm=Joint(window=9), validation=Validation(steps=7, lr=0.2, batch=3))
     assert joint.adaptation == InnerLoop(steps=7, lr=0.2, batch=3, window=9)
 
 
