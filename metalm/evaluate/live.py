@@ -6,13 +6,16 @@ character.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from metalm.errors import SplitError
+from metalm.errors import ConfigError, SplitError
+from metalm.evaluate.baselines import unigram_table
+from metalm.evaluate.ngram import ngram_nats
 from metalm.learn.inner import SupportSet, adaptation
 from metalm.learn.rules import Rule
 from metalm.learn.score import Score, Stream, stream_nats
@@ -21,7 +24,7 @@ from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.task_weights import of_task, shared
-from metalm.text.tokenizers import Encoded, Tokenizer
+from metalm.text.tokenizers import ByteTokenizer, Encoded, Tokenizer
 
 MIN_PASTE_BYTES = 256  # below it neither part says anything
 QUERY_SHARE = 0.3  # of a pasted text, unless asked otherwise
@@ -83,6 +86,29 @@ def character_nats(encoded: Encoded, nats: np.ndarray, query: bytes) -> np.ndarr
     byte_nats = np.repeat(charged / encoded.widths, encoded.widths)
     first_bytes = np.flatnonzero((np.frombuffer(query, dtype=np.uint8) & 0xC0) != 0x80)
     return np.add.reduceat(byte_nats, first_bytes) if len(first_bytes) else np.zeros(0)
+
+
+def baseline_char_nats(name: str, support: bytes, query: bytes) -> np.ndarray:
+    """The nats of each character of `query` to one of `BASELINES`, which counts `support`; or ConfigError."""
+    if name not in BASELINES:
+        raise ConfigError(f"a baseline must be one of {', '.join(BASELINES)}, got {name!r}")
+    return character_nats(ByteTokenizer().encode(query), BASELINES[name](support, query), query)
+
+
+def _uniform(_support: bytes, query: bytes) -> np.ndarray:
+    return np.full(len(query), math.log(256))
+
+
+def _unigram(support: bytes, query: bytes) -> np.ndarray:
+    return unigram_table(support)[np.frombuffer(query, dtype=np.uint8)]
+
+
+# Static baselines that are made in an instant, and say what each byte costs.
+BASELINES: Mapping[str, Callable[[bytes, bytes], np.ndarray]] = {
+    "n-gram": ngram_nats,
+    "unigram": _unigram,
+    "uniform": _uniform,
+}
 
 
 def cut_paste(text: str, query_share: float = QUERY_SHARE) -> tuple[bytes, bytes]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from metalm.errors import ConfigError, DivergedError
 from metalm.learn.stopping import ShouldStop, never, stop_if
-from metalm.model.draws import drawn
+from metalm.model.draws import drawn, nucleus
 from metalm.model.fast_weights import Weights
 from metalm.model.gru import GRULM
 from metalm.model.stepper import Stepper, state_after
@@ -38,12 +38,14 @@ def sample(
     prompt: bytes = b"",
     num_bytes: int = 400,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     seed: int = 0,
     should_stop: ShouldStop = never,
 ) -> Iterator[bytes]:
     """The bytes that follow `support` and `prompt` (UTF-8, not repeated), a token at a time.
 
     Ends with the token that reaches `num_bytes`. temperature divides the logits; 0 takes the likeliest token.
+    top_p: draw from the fewest likeliest tokens whose probabilities come to it; 1 draws from all.
     With nothing to read it begins as after the end of a line. A character vocabulary's UNK is never drawn. A
     token need not be whole characters: `as_text` mends that. Raises ConfigError, Stopped, and DivergedError
     when the weights give no finite logits.
@@ -57,6 +59,7 @@ def sample(
         prompt=prompt,
         num_bytes=num_bytes,
         temperature=temperature,
+        top_p=top_p,
         seed=seed,
         should_stop=should_stop,
     )
@@ -74,6 +77,7 @@ def sample_streams(
     prompt: bytes = b"",
     num_bytes: int = 400,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     seed: int = 0,
     should_stop: ShouldStop = never,
 ) -> Iterator[list[bytes]]:
@@ -84,13 +88,15 @@ def sample_streams(
     """
     if not 0 <= temperature <= MAX_TEMPERATURE:
         raise ConfigError(f"temperature must be 0 to {MAX_TEMPERATURE}, got {temperature}")
+    if not 0 < top_p <= 1:
+        raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p}")
     ids = np.concatenate([tokenizer.encode(read).ids for read in (support, prompt)])
     ids = ids if len(ids) else tokenizer.encode(b"\n").ids
     device = next(iter(weights.values())).device
     hidden_LBH = _read(model, weights, torch.from_numpy(ids[:-1]).to(device), should_stop)
     unknown_id = tokenizer.unknown_id if isinstance(tokenizer, CharacterTokenizer) else None
     first_B = torch.from_numpy(ids[-1:]).expand(num_streams)
-    writers = _writers(model, weights, hidden_LBH, first_B, _Draws(temperature, unknown_id))
+    writers = _writers(model, weights, hidden_LBH, first_B, _Draws(temperature, top_p, unknown_id))
     pieces_V, wanted = tokenizer.pieces, [num_bytes] * num_streams
     chances = _chances(seed, num_streams)
     while max(wanted) > 0:
@@ -131,11 +137,12 @@ class _Draws:
     """How tokens are drawn. banned: a token that never is."""
 
     temperature: float
+    top_p: float
     banned: int | None
 
 
 class _Writer:
-    """Some of the streams, on one thread, where there is no compiled code; see `CompiledWriter`."""
+    """Some of the streams, on one thread, where compiled code cannot; see `CompiledWriter`."""
 
     def __init__(self, stepper: Stepper, tokens_B: Tensor, draws: _Draws) -> None:
         self._stepper, self._tokens_B, self._draws = stepper, tokens_B, draws
@@ -151,6 +158,7 @@ class _Writer:
         logits_BV = self._stepper.step(self._tokens_B).cpu()
         if self._draws.banned is not None:
             logits_BV[:, self._draws.banned] = -torch.inf
+        logits_BV = nucleus(logits_BV, self._draws.temperature, self._draws.top_p)
         drawn_B = drawn(logits_BV, self._draws.temperature, chances_B)
         # Whoever reads "no token" ends it all; until then any will do.
         self._tokens_B = drawn_B.clamp(max=logits_BV.shape[1] - 1)
@@ -162,7 +170,7 @@ def _writers(
 ) -> list[_Writer | CompiledWriter]:
     """The streams, shared out among the threads, each going on from one state."""
     parts = tokens_B.split(_shares(len(tokens_B), hidden_LBH.device))
-    if not PackedNetwork.available_for(weights):
+    if draws.top_p < 1 or not PackedNetwork.available_for(weights):  # compiled code draws from all
         return [_Writer(Stepper(model, weights, hidden_LBH), part, draws) for part in parts]
     network = PackedNetwork(weights)
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ from metalm.home.evaluating import Evaluating
 from metalm.home.lineage import met
 from metalm.learn.stopping import ShouldStop, never
 from metalm.store.adaptations import AdaptationRecord, AdaptationStep, Sample
+from metalm.store.values import new_id
 from metalm.text.tasks import Task
 
 if TYPE_CHECKING:
+    from metalm.evaluate.guesses import Guesses
     from metalm.evaluate.live import LiveStep
     from metalm.evaluate.resemblance import Resemblance
     from metalm.learn.rules import Rule
@@ -49,6 +51,22 @@ class Live(Evaluating):
         yield from adapt_live(
             loaded.model, loaded.weights, loaded.tokenizer, support, query, rule, should_stop=should_stop
         )
+
+    def guesses(
+        self,
+        ref: str,
+        support: bytes,
+        query: bytes,
+        weights: Weights,
+        *,
+        device: str = "cpu",
+        should_stop: ShouldStop = never,
+    ) -> Guesses:
+        """What a run with fast weights of `adapt` expects at each character of `query`. Raises Stopped."""
+        from metalm.evaluate.guesses import guesses
+
+        loaded = self.load(ref, device=device)
+        return guesses(loaded.model, weights, loaded.tokenizer, support, query, should_stop=should_stop)
 
     def resembles(
         self,
@@ -89,6 +107,7 @@ class Live(Evaluating):
         prompt: bytes = b"",
         num_bytes: int = 200,
         temperature: float = 1.0,
+        top_p: float = 1.0,
         seed: int = 0,
         steps: int | None = None,
         weights: Weights | None = None,
@@ -120,6 +139,7 @@ class Live(Evaluating):
             prompt=prompt,
             num_bytes=num_bytes,
             temperature=temperature,
+            top_p=top_p,
             seed=seed,
             should_stop=should_stop,
         )
@@ -134,18 +154,27 @@ class Live(Evaluating):
         *,
         inner: InnerLoop | None = None,
         samples: Sequence[Sample] = (),
+        guesses: Mapping[int, Guesses] | None = None,
+        record_id: str = "",
     ) -> AdaptationRecord:
         """Keeps a live adaptation with every character's nats after each step, and texts written beside it.
 
         inner: what it was made with; None is what the run tuned. `samples` belong to the record from now on.
+        guesses: by step. record_id: the record's, where it was promised before ("" makes one).
         """
         run = self.run(ref)
         used = inner or self.load(run.id).inner
         kept = AdaptationRecord(
-            run=run.id, name=name.strip() or run.name, support=support, query=query, adaptation=asdict(used)
+            id=record_id or new_id(),
+            run=run.id,
+            name=name.strip() or run.name,
+            support=support,
+            query=query,
+            adaptation=asdict(used),
         )
         owned = [replace(sample, run=run.id, adaptation_id=kept.id) for sample in samples]
-        self.store.adaptations.add(kept, [_step(step) for step in steps], owned)
+        known = guesses or {}
+        self.store.adaptations.add(kept, [_step(step, known.get(step.step)) for step in steps], owned)
         return kept
 
 
@@ -154,7 +183,7 @@ def _changed(rule: Rule, steps: int | None, lr: float | None) -> Rule:
     return rule.with_inner(**changes)
 
 
-def _step(live: LiveStep) -> AdaptationStep:
+def _step(live: LiveStep, guesses: Guesses | None) -> AdaptationStep:
     score = live.score
     return AdaptationStep(
         step=live.step,
@@ -164,4 +193,5 @@ def _step(live: LiveStep) -> AdaptationStep:
         chars=score.chars,
         seconds=live.seconds,
         char_nats=tuple(live.char_nats.tolist()),
+        guesses=None if guesses is None else guesses.to_json(),
     )

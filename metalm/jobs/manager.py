@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from metalm.errors import NotFoundError, RunStateError
 from metalm.jobs.calibrations import Calibrations
+from metalm.jobs.demos import Demos
 from metalm.jobs.listeners import Ended, Listener, Listeners
 from metalm.jobs.resources import threads_beside_the_app
 from metalm.jobs.work import Running
@@ -32,7 +33,8 @@ class JobManager:
     slots: device names that work side by side (default: all that this machine has).
     threads: torch threads of a worker (default: all cores but one).
     only_own: leave alone what other processes have queued; workers begin with the first job of this one.
-    calibrations: measurements of what a run would cost, made beside the queue.
+    calibrations: measurements of what a run would cost, made beside the queue. demos: runs that adapt to a
+    text before somebody's eyes, beside it as well.
     """
 
     def __init__(
@@ -53,6 +55,9 @@ class JobManager:
         threads = threads or threads_beside_the_app()
         self._workers = Workers(self, home, slots=slots, threads=threads)
         self.calibrations = Calibrations(
+            home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
+        )
+        self.demos = Demos(
             home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
         )
         self._sweep()
@@ -87,6 +92,7 @@ class JobManager:
         with self._changed:
             self._changed.notify_all()
         self.calibrations.close()
+        self.demos.close()
         self._workers.join()
         for job in self.queue():
             if self._own is not None and job.id in self._own:

@@ -11,12 +11,25 @@ from metalm.errors import NotFoundError
 from metalm.store.database import Database, Transaction
 from metalm.store.values import naive, new_id, now, record, to_json
 
-_STEP_FIELDS = ("adaptation_id", "step", "nats", "tokens", "bytes", "chars", "seconds", "char_nats")
+_STEP_FIELDS = (
+    "adaptation_id",
+    "step",
+    "nats",
+    "tokens",
+    "bytes",
+    "chars",
+    "seconds",
+    "char_nats",
+    "guesses",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationStep:
-    """The query's score after `step` steps: summed nats with counts, and the nats of each character."""
+    """The query's score after `step` steps: summed nats with counts, and the nats of each character.
+
+    guesses: what the run would rather have read, as `metalm.evaluate.guesses` tells it, where that was asked.
+    """
 
     step: int
     nats: float
@@ -25,6 +38,7 @@ class AdaptationStep:
     chars: int
     seconds: float
     char_nats: tuple[float, ...]
+    guesses: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,7 @@ class Sample:
     prompt: str
     text: str
     temperature: float
+    top_p: float = 1.0
     seed: int
     created_at: datetime = field(default_factory=now)
 
@@ -70,8 +85,8 @@ class Adaptations:
             values = {**asdict(adaptation), "adaptation": to_json(adaptation.adaptation)}
             values["created_at"] = naive(adaptation.created_at)
             transaction.append("adaptations", tuple(values), [tuple(values.values())])
-            rows = [(adaptation.id, *asdict(step).values()) for step in steps]
-            transaction.append("adaptation_steps", _STEP_FIELDS, [(*row[:-1], list(row[-1])) for row in rows])
+            rows = [_step_row(adaptation.id, step) for step in steps]
+            transaction.append("adaptation_steps", _STEP_FIELDS, rows)
             _add_samples(transaction, samples)
 
         self._database.write(insert)
@@ -90,11 +105,13 @@ class Adaptations:
     def steps(self, adaptation_id: str) -> list[AdaptationStep]:
         """The steps of a saved demo, from 0 on."""
         rows = self._database.rows(
-            "SELECT step, nats, tokens, bytes, chars, seconds, char_nats FROM adaptation_steps "
+            "SELECT step, nats, tokens, bytes, chars, seconds, char_nats, guesses FROM adaptation_steps "
             "WHERE adaptation_id = ? ORDER BY step",
             [adaptation_id],
         )
-        return [record(AdaptationStep, (*row[:-1], tuple(row[-1]))) for row in rows]
+        return [
+            record(AdaptationStep, (*row[:-2], tuple(row[-2]), row[-1]), json=["guesses"]) for row in rows
+        ]
 
     def delete(self, adaptation_id: str) -> None:
         """Forgets a saved demo, its steps and its samples."""
@@ -110,6 +127,15 @@ class Adaptations:
         """Saves texts that runs wrote."""
         self._database.write(lambda transaction: _add_samples(transaction, samples))
 
+    def replace_samples(self, adaptation_id: str, samples: Sequence[Sample]) -> None:
+        """Other texts in place of those that a demo has."""
+
+        def replace(transaction: Transaction) -> None:
+            transaction.execute("DELETE FROM samples WHERE adaptation_id = ?", [adaptation_id])
+            _add_samples(transaction, samples)
+
+        self._database.write(replace)
+
     def samples(self, *, run: str | None = None, adaptation_id: str | None = None) -> list[Sample]:
         """The saved texts, of a run or of a demo, newest first."""
         rows = self._database.rows(_SAMPLES, [run, run, adaptation_id, adaptation_id])
@@ -119,7 +145,8 @@ class Adaptations:
 _SELECT = "SELECT id, run, name, support, query, adaptation, created_at FROM adaptations "
 
 _SAMPLES = """
-SELECT id, run, adaptation_id, adaptation_step, prompt, text, temperature, seed, created_at FROM samples
+SELECT id, run, adaptation_id, adaptation_step, prompt, text, temperature, top_p, seed, created_at
+FROM samples
 WHERE (CAST(? AS VARCHAR) IS NULL OR run = ?) AND (CAST(? AS VARCHAR) IS NULL OR adaptation_id = ?)
 ORDER BY created_at DESC, id
 """
@@ -127,6 +154,13 @@ ORDER BY created_at DESC, id
 
 def _adaptation(row: tuple) -> AdaptationRecord:
     return record(AdaptationRecord, row, json=["adaptation"])
+
+
+def _step_row(adaptation_id: str, step: AdaptationStep) -> tuple:
+    values = asdict(step)
+    values["char_nats"] = list(step.char_nats)
+    values["guesses"] = None if step.guesses is None else to_json(step.guesses)
+    return adaptation_id, *values.values()
 
 
 def _add_samples(transaction: Transaction, samples: Sequence[Sample]) -> None:

@@ -3,8 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalm.errors import SplitError
-from metalm.evaluate.live import MIN_PASTE_BYTES, adapt_live, character_nats, cut_paste
+from metalm.errors import ConfigError, SplitError
+from metalm.evaluate.baselines import uniform_nats, unigram_nats
+from metalm.evaluate.live import (
+    MIN_PASTE_BYTES,
+    adapt_live,
+    baseline_char_nats,
+    character_nats,
+    cut_paste,
+)
+from metalm.evaluate.ngram import ngram_nats
 from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.score import score
 from metalm.learn.stopping import Stopped
@@ -134,3 +142,19 @@ def test_a_paste_without_lines_near_the_place_is_cut_at_a_character():
 def test_a_paste_that_cannot_be_cut_is_refused(text, share, message):
     with pytest.raises(SplitError, match=message):
         cut_paste(text, share)
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [("uniform", uniform_nats), ("unigram", unigram_nats), ("n-gram", lambda s, q: ngram_nats(s, q).sum())],
+)
+def test_what_a_baseline_charges_each_character_adds_up_to_its_score(name, whole):
+    chars = baseline_char_nats(name, SUPPORT, QUERY)
+
+    assert len(chars) == len(QUERY.decode())
+    assert chars.sum() == pytest.approx(whole(SUPPORT, QUERY))
+
+
+def test_a_baseline_that_there_is_not_is_named():
+    with pytest.raises(ConfigError, match="must be one of n-gram, unigram, uniform, got 'PPMd'"):
+        baseline_char_nats("PPMd", SUPPORT, QUERY)

@@ -166,3 +166,39 @@ def test_text_comes_whole_however_its_bytes_are_cut(text):
 
 def test_bytes_that_are_no_text_are_replaced_and_a_cut_off_character_dropped():
     assert "".join(as_text([b"a\xff", b"b", "猫".encode()[:2]])) == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_tiny_nucleus_is_the_likeliest_token(gru, tokenizer):
+    contender = gru(tokenizer)
+    assert sampled(contender, top_p=1e-9) == sampled(contender, temperature=0.0)
+
+
+def test_a_nucleus_of_all_changes_nothing(gru):
+    contender = gru()
+    assert sampled(contender, top_p=1 - 1e-12) == sampled(contender, top_p=1.0)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_what_is_drawn_lies_in_the_nucleus(gru, temperature):
+    contender = gru()
+    contender.weights["linear.bias"][:20] += 3.0
+    stream = list("Die Straße der ".encode())
+    for piece in sampled(contender, top_p=0.6, temperature=temperature, seed=3):
+        logits, _ = contender.model(torch.tensor([stream]).T)
+        p, order = torch.softmax(logits[-1, 0] / temperature, -1).sort(descending=True)
+        rank = order.tolist().index(piece[0])
+        assert p[:rank].sum() < 0.6 + 1e-4  # what is likelier does not suffice
+        stream.extend(piece)
+
+
+@pytest.mark.parametrize("top_p", [0.0, -1.0, 1.1])
+def test_a_nucleus_out_of_range_is_refused(gru, top_p):
+    with pytest.raises(ConfigError, match=f"top_p must be above 0 and at most 1, got {top_p}"):
+        sampled(gru(), top_p=top_p)
+
+
+def test_a_nucleus_of_broken_weights_is_refused(gru):
+    contender = gru()
+    contender.weights["linear.bias"][0] = torch.nan
+    with pytest.raises(DivergedError):
+        sampled(contender, top_p=0.5)

@@ -1,6 +1,7 @@
 """Evaluations, saved adaptations and tokenizers come out as they went in."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -59,11 +60,15 @@ def test_a_saved_adaptation_keeps_every_character(store):
         )
         for step in range(3)
     ]
+    steps[2] = replace(steps[2], guesses={"texts": ["ü"], "places": [[0], []], "chances": [[0.5], []]})
     samples = [Sample(run=record.run, adaptation_id=record.id, prompt="p", text="t", temperature=0.8, seed=1)]
     store.adaptations.add(record, steps, samples)
     assert store.adaptations.all() == [record]
     assert store.adaptations.get(record.id) == record
     assert store.adaptations.steps(record.id) == steps
+    assert store.adaptations.samples(adaptation_id=record.id) == samples
+    samples = [replace(samples[0], text="other", top_p=0.9)]
+    store.adaptations.replace_samples(record.id, samples)
     assert store.adaptations.samples(adaptation_id=record.id) == samples
     store.adaptations.add_samples([Sample(run="b" * 12, prompt="", text="", temperature=1.0, seed=0)])
     assert len(store.adaptations.samples()) == 2

@@ -1,0 +1,127 @@
+"""A live demo: what was asked of it, how far each run is, and what it has shown so far.
+
+Written by the thread that makes it (`demos`), read by whoever watches.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from metalm.errors import MetalmError
+from metalm.store.adaptations import Sample
+from metalm.store.values import new_id
+
+if TYPE_CHECKING:
+    from metalm.evaluate.guesses import Guesses
+    from metalm.evaluate.live import LiveStep
+
+MAX_RUNS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How a run writes after the support set: `num_bytes` 0 writes nothing."""
+
+    num_bytes: int = 300
+    temperature: float = 0.8
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoRequest:
+    """A text in two parts, which runs adapt to it, and how. steps, lr: None is what each run tuned."""
+
+    name: str
+    support: bytes
+    query: bytes
+    runs: tuple[str, ...]
+    steps: int | None = None
+    lr: float | None = None
+    writing: Writing = field(default_factory=Writing)
+
+
+@dataclass(eq=False)
+class Part:
+    """One run's way through a demo, so far. total: its steps. written: texts by step. error: why it ended."""
+
+    run_id: str
+    record_id: str = field(default_factory=new_id)
+    total: int | None = None
+    steps: list[LiveStep] = field(default_factory=list)
+    guesses: dict[int, Guesses] = field(default_factory=dict)
+    written: dict[int, str] = field(default_factory=dict)
+    is_saved: bool = False
+    error: str = ""
+
+    def heed(self, step: LiveStep) -> None:
+        """One more step; of the weights only the first and the last are kept."""
+        if len(self.steps) > 1:
+            self.steps[-1] = replace(self.steps[-1], weights={})
+        self.steps.append(step)
+
+    def release(self) -> None:
+        """Lets go of the weights, which are megabytes."""
+        self.steps = [replace(step, weights={}) for step in self.steps]
+
+    def ends(self) -> list[LiveStep]:
+        """Before its first step, and after the last so far."""
+        return self.steps[:1] + self.steps[1:][-1:]
+
+
+@dataclass(eq=False)
+class Demo:
+    """What was asked, and what came of it so far. doing: in words, for who watches."""
+
+    asked: DemoRequest
+    parts: tuple[Part, ...]
+    doing: str = "waits for another demo"
+    stop_asked: bool = False
+    outcome: Future[None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """All that will be saved is."""
+        return self.outcome is not None and self.outcome.done()
+
+    def stop(self) -> None:
+        """Asks it to end; the steps that were made are saved."""
+        self.stop_asked = True
+
+    def wait(self) -> None:
+        """Until it is over. Raises what went wrong, if that was nobody's to mend."""
+        assert self.outcome is not None, "a demo is handed out with its future"
+        self.outcome.result()
+
+
+class errors_of:  # noqa: N801 (it reads like `suppress`)
+    """What goes wrong with one run is that run's, and the others go on."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, MetalmError):
+            self._part.error = str(error)
+            return True
+        return False
+
+
+def samples_of(part: Part, writing: Writing) -> list[Sample]:
+    """What a run has written so far, as it will be saved."""
+    return [
+        Sample(
+            run=part.run_id,
+            adaptation_step=step,
+            prompt="",
+            text=text,
+            temperature=writing.temperature,
+            top_p=writing.top_p,
+            seed=writing.seed,
+        )
+        for step, text in part.written.items()
+    ]
