@@ -4,6 +4,7 @@
 `{"error": {"type", "message"}}`; an empty line is a sign of life. Only this machine is answered (the peer's
 address), only under a loopback name (a page of another site that rebinds its name to 127.0.0.1 sends its
 own), and only with the token of `owner.json`. There are no CORS headers: no other site reads an answer.
+`GET /healthz` and `GET /metrics`, for whoever keeps the app running, want no token.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from metalm.errors import MetalmError
-from metalm.jobs import service
+from metalm.jobs import health, service
 from metalm.operations import OPERATIONS, call
 
 if TYPE_CHECKING:
@@ -35,11 +36,33 @@ def routes() -> list[Route]:
     return [
         Route("/api/health", _health, methods=["GET"]),
         Route("/api/call/{name}", _call, methods=["POST"]),
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/metrics", _metrics, methods=["GET"]),
     ]
 
 
 async def _health(request: Request) -> Response:
     return _stranger(request) or JSONResponse({"status": "ok"})
+
+
+async def _healthz(request: Request) -> Response:
+    """200 while the app works and its store answers, else 503 and why."""
+    return _stranger(request) or await _watched(lambda: JSONResponse(health.check(service.current())))
+
+
+async def _metrics(request: Request) -> Response:
+    def figures() -> Response:
+        return Response(health.prometheus(service.current()), media_type=health.CONTENT_TYPE)
+
+    return _stranger(request) or await _watched(figures)
+
+
+async def _watched(answer: Callable[[], Response]) -> Response:
+    """What `answer` gives, made in a thread: it reads the store."""
+    try:
+        return await anyio.to_thread.run_sync(answer)
+    except MetalmError as error:
+        return _error(503, str(error))
 
 
 async def _call(request: Request) -> Response:

@@ -108,3 +108,18 @@ def test_health_is_told_without_a_token_and_says_nothing_else(app):
 def test_no_other_site_is_let_in(ask):
     answer = ask("corpora list")
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_operators_are_answered_without_a_token_from_this_machine_alone(app, path):
+    def get(host="localhost:8501", peer="127.0.0.1"):
+        client = TestClient(Starlette(routes=api.routes()), base_url=f"http://{host}", client=(peer, 50000))
+        return client.get(path)
+
+    assert get().status_code == 200
+    assert get(peer="192.168.1.7").status_code == 403
+    assert get(host="evil.example").status_code == 403
+    app.jobs.halt()
+    assert TestClient(
+        Starlette(routes=api.routes()), base_url="http://localhost", client=("127.0.0.1", 50000)
+    ).get("/healthz").json() == {"error": "the app is closing; nothing new begins"}

@@ -143,5 +143,9 @@ def test_pages_and_api_answer_at_the_same_address(app, home_dir):
     address = read_owner(home_dir).address
     assert httpx.get(f"{address}/api/health", trust_env=False).json() == {"status": "ok"}
     assert httpx.get(address, trust_env=False).status_code == 200
+    assert httpx.get(f"{address}/healthz", trust_env=False).json()["status"] == "ok"
+    figures = httpx.get(f"{address}/metrics", trust_env=False)
+    assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'metalm_runs{status="running"} 0.0' in figures.text
     assert httpx.post(f"{address}/api/call/corpora list", json={}, trust_env=False).status_code == 401
     assert (home_dir / "owner.json").stat().st_mode & 0o777 == 0o600

@@ -11,6 +11,7 @@ from metalm.store.corpora import Corpora
 from metalm.store.database import Database
 from metalm.store.evaluations import Evaluations
 from metalm.store.events import Events
+from metalm.store.gauges import Gauges
 from metalm.store.jobs import Jobs
 from metalm.store.metrics import Metrics
 from metalm.store.run_table import RunTable
@@ -18,11 +19,13 @@ from metalm.store.runs import Runs
 from metalm.store.schema import migrate
 from metalm.store.splits import Splits
 from metalm.store.studies import Studies
+from metalm.store.task_metrics import TaskMetrics
+from metalm.store.task_results import TaskResults
 from metalm.store.tokenizers import Tokenizers
 from metalm.store.tunings import Tunings
-
-
 from metalm.store.views import SavedViews
+
+
 class Store:
     """Opens the file, brings its tables up to date, and owns it until `close`. Any thread may use it.
 
@@ -41,16 +44,19 @@ class Store:
         self.splits = Splits(self._database)
         self.tokenizers = Tokenizers(self._database)
         self.runs = Runs(self._database)
-        self.metrics = Metrics(self._database)
-        self.evaluations = Evaluations(self._database)
         self.run_table = RunTable(self._database)
         self.bin = Bin(self._database)
         self.views = SavedViews(self._database)
+        self.metrics = Metrics(self._database)
+        self.task_metrics = TaskMetrics(self._database)
+        self.evaluations = Evaluations(self._database)
+        self.task_results = TaskResults(self._database)
         self.tunings = Tunings(self._database)
         self.studies = Studies(self._database)
         self.adaptations = Adaptations(self._database)
         self.jobs = Jobs(self._database)
         self.events = Events(self._database)
+        self.gauges = Gauges(self._database)
         self.bundles = Bundles(self._database)
         if (kept := self._database.quarantined) is not None:
             message = (
