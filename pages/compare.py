@@ -5,9 +5,10 @@ import streamlit as st
 from metalm.dashboard import (
     compare_curves,
     compare_means,
-    compare_results,
     compare_runs,
     compare_settings,
+    compare_tasks,
+    compare_training,
     diagnostics,
     state,
 )
@@ -18,13 +19,15 @@ st.caption(
 )
 state.show_notices()
 runs = compare_runs.choose()
-view = state.switch("View", ["Curves", "Tasks", "Means", "Diagnostics", "Settings"], "view")
+view = state.switch("View", ["Curves", "Tasks", "Means", "Over training", "Diagnostics", "Settings"], "view")
 if view == "Curves":
     compare_curves.show(runs)
 elif view == "Tasks":
-    compare_results.tasks(runs)
+    compare_tasks.show(runs)
 elif view == "Means":
     compare_means.show(runs)
+elif view == "Over training":
+    compare_training.show(runs)
 elif view == "Diagnostics":
     diagnostics.show(runs)
 else:

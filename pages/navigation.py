@@ -11,7 +11,13 @@ st.logo(contents.wordmark(), size="large")
 sections: dict[str, list] = {}
 names: dict[str, str] = {}
 for entry in contents.PAGES.values():
-    page = st.Page(entry.file, title=entry.title, help=entry.purpose, default=entry.name == "Overview")
+    page = st.Page(
+        entry.file,
+        title=entry.title,
+        help=entry.purpose,
+        default=entry.name == "Overview",
+        visibility="hidden" if entry.is_hidden else "visible",
+    )
     sections.setdefault(entry.section, []).append(page)
     names[entry.title] = entry.name
 chosen = st.navigation(sections, expanded=True)

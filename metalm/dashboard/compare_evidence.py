@@ -13,7 +13,9 @@ import pandas as pd
 from metalm.dashboard import palette
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate import statistics
+from metalm.evaluate.bootstrap import RESAMPLES
 
+_DRAWS = 2_000_000  # tasks drawn for all resamples of an interval: what takes a moment
 # What a run itself does: by its own adaptation on the static track, going on learning on the online track.
 OWN_METHODS = ("adapt", "dynamic evaluation")
 
@@ -80,8 +82,8 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
     ]
     is_own = here["method"].isin(OWN_METHODS)
     own, baseline = here["run_id"].isin(names) & is_own, ~is_own
-    here = here[own | baseline]
-    here = here.assign(series=_series(here))
+    here = here[own | baseline].reset_index(drop=True)
+    here = here.assign(series=series_of(here))
     newest = here.groupby("series")["adaptation"].transform("last")
     kept = here[here["adaptation"] == newest]
     baselines = sorted(kept.loc[~kept["method"].isin(OWN_METHODS), "series"].unique())
@@ -97,7 +99,12 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
     )
 
 
-def _series(rows: pd.DataFrame) -> pd.Series:
+def resamples(tasks: pd.DataFrame) -> int:
+    """How often tasks are drawn anew for an interval: all of RESAMPLES, fewer where there are many tasks."""
+    return max(1000, min(RESAMPLES, _DRAWS // max(1, tasks["task_id"].nunique())))
+
+
+def series_of(rows: pd.DataFrame) -> pd.Series:
     """The run's id for its own results; for a baseline its method, with the run it stands on, if any."""
     method = rows["method"].where(rows["run_id"].isna(), rows["method"] + " · " + rows["run"].fillna(""))
     return rows["run_id"].where(rows["method"].isin(OWN_METHODS), method)
@@ -114,18 +121,38 @@ def scores(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
     return statistics.at_last_step(tasks[tasks["support_bytes"] == support_bytes])
 
 
-def wide(evidence: Evidence, support_bytes: int) -> pd.DataFrame:
-    """`scores` as tasks x names of the series: the hardest task first, series in the order of choice."""
+def wide(evidence: Evidence, support_bytes: int, *, index: str = "task") -> pd.DataFrame:
+    """`scores` as tasks x names of the series: the hardest task first, series in the order of choice.
+
+    index: `task` for names, `task_id` for ids.
+    """
     order = [style.name for style in evidence.styles.values()]
     lines = evidence.named(scores(evidence.tasks, support_bytes))
-    table = lines.pivot_table(index="task", columns="name", values="value")
+    table = lines.pivot_table(index=index, columns="name", values="value")
     table = table[[name for name in order if name in table]]
     return table.loc[table.mean(axis=1).sort_values(ascending=False).index]
 
 
+def in_unit(tasks: pd.DataFrame, unit: statistics.Unit) -> pd.DataFrame:
+    """The same lines with their `value` in another unit."""
+    derive, count = statistics.UNITS[unit]
+    return tasks.assign(value=derive(tasks["nats"], tasks[count]))
+
+
+def vocabularies(tasks: pd.DataFrame, known: Mapping[str, str]) -> dict[str, str]:
+    """What the tokens of each series are: those of runs are `known`, a baseline's are bytes or its own."""
+    counts = tasks.groupby("series", sort=False)[["tokens", "bytes"]].sum()
+    own = counts["tokens"] == counts["bytes"]
+    return {series: known.get(series) or ("bytes" if own[series] else series) for series in counts.index}
+
+
 def over_support(tasks: pd.DataFrame) -> pd.DataFrame:
     """Means after the last step by support size, over the tasks that every series has at every size."""
-    return statistics.summary(statistics.balanced(statistics.at_last_step(tasks)))
+    return _summary(statistics.balanced(statistics.at_last_step(tasks)))
+
+
+def _summary(tasks: pd.DataFrame) -> pd.DataFrame:
+    return statistics.summary(tasks, resamples=resamples(tasks))
 
 
 def over_steps(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
@@ -135,7 +162,7 @@ def over_steps(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
     steps = here[shared]
     # Series may have different steps: balance is asked of each step's own tasks.
     parts = [statistics.balanced(part) for _, part in steps.groupby("series")]
-    return statistics.summary(pd.concat(parts)) if parts else statistics.summary(steps)
+    return _summary(pd.concat(parts)) if parts else _summary(steps)
 
 
 def differences(evidence: Evidence, control: str) -> pd.DataFrame:
@@ -144,7 +171,9 @@ def differences(evidence: Evidence, control: str) -> pd.DataFrame:
         difference
         for series in evidence.styles
         if series != control
-        for difference in statistics.paired(evidence.tasks, control, series)
+        for difference in statistics.paired(
+            evidence.tasks, control, series, resamples=resamples(evidence.tasks)
+        )
     ]
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Evaluations of the chosen runs: task by task, where adaptation hurts, and paired differences."""
+"""Evaluations of the chosen runs: where they were evaluated, what is missing, and paired differences."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import streamlit as st
 
 from metalm.dashboard import compare_evidence, evidence_tables, run_evaluate, state, wording
 from metalm.dashboard.charts.frame import bytes_label
-from metalm.dashboard.charts.matrices import task_heatmap
-from metalm.dashboard.charts.tasks import task_dots, task_dumbbells
 from metalm.dashboard.compare_evidence import Evidence
-from metalm.dashboard.components.chart import chart
 from metalm.dashboard.table_height import table_height
 from metalm.store.runs import Run
 
@@ -74,48 +71,7 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
         st.caption("Of runs that were evaluated with several adaptations, the latest is shown.")
 
 
-def tasks(runs: Sequence[Run]) -> None:
-    """Each task's scores, where adaptation hurts, and the paired differences to a control."""
-    gathered = evidence(runs)
-    if gathered is None:
-        return
-    is_online = gathered.place.is_online
-    left, middle, right = st.columns([1, 2, 3], vertical_alignment="bottom")
-    with left:
-        size = support_size(gathered.tasks)
-    with middle:
-        control = _control(gathered)
-    with right:
-        first = "Task by task" if is_online else "Before and after"
-        look = state.switch("Look", [first, "Heat map", "Difference", "Table"], "look")
-    if look == "Heat map":
-        wide = compare_evidence.wide(gathered, size)
-        chart(task_heatmap(wide), key="heat", label=gathered.place.measured)
-    elif look == "Difference":
-        wide = compare_evidence.wide(gathered, size)
-        if control not in wide:
-            st.info(f"{control} has no score with this support set.")
-            return
-        change = wide.sub(wide[control], axis=0).drop(columns=control)
-        label = f"{gathered.place.measured}, less those of {control}"
-        chart(task_heatmap(change, difference=True), key="difference", label=label)
-        st.caption(f"{label}: teal needs fewer bits.")
-    elif look == "Table":
-        lines = compare_evidence.before_after(gathered.tasks, size)
-        evidence_tables.every_task(gathered.named(lines), online=is_online)
-    elif is_online:
-        dots = gathered.named(compare_evidence.scores(gathered.tasks, size))
-        chart(task_dots(dots, gathered.styles), key="dots", label=f"{gathered.place.measured}, task by task")
-    else:
-        table = gathered.named(compare_evidence.before_after(gathered.tasks, size))
-        label = "Tasks before and after adaptation"
-        chart(task_dumbbells(table, gathered.styles), key="dumbbells", label=label)
-    if not is_online:
-        evidence_tables.hurt(gathered.tasks, gathered.named)
-    _paired(gathered, control)
-
-
-def _control(gathered: Evidence) -> str:
+def control_of(gathered: Evidence) -> str:
     """The name of the series that the others are compared with; only one that has results."""
     found = set(gathered.tasks["series"])
     names = [style.name for series, style in gathered.styles.items() if series in found]
@@ -130,7 +86,8 @@ def support_size(lines: pd.DataFrame) -> int:
     return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
 
 
-def _paired(gathered: Evidence, control: str) -> None:
+def paired(gathered: Evidence, control: str) -> None:
+    """The table of differences to the series of this name, a line a series and support size."""
     series = {style.name: key for key, style in gathered.styles.items()}
     table = compare_evidence.differences(gathered, series[control])
     if table.empty:

@@ -24,13 +24,17 @@ _GREY = "#7d8590"  # both read on the light and on the dark sidebar
 
 @dataclass(frozen=True)
 class Page:
-    """One entry of the navigation. `file` lies beside pages/navigation.py; `path` is the icon's SVG path."""
+    """One entry of the navigation. `file` lies beside pages/navigation.py; `path` is the icon's SVG path.
+
+    is_hidden: it is reached by links and by its address alone, since it is about one of many things.
+    """
 
     file: str
     name: str
     section: str
     purpose: str
     path: str
+    is_hidden: bool = False
 
     @property
     def title(self) -> str:
@@ -64,6 +68,14 @@ PAGES = {
             "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM16.5 13v7M13 16.5h7",
         ),
         Page(
+            "task.py",
+            "Task",
+            "Data",
+            "One task: its text, relatives and leaks, and every run's results on it.",
+            "M5 5h14v14H5zM9 9h6v6H9z",
+            is_hidden=True,
+        ),
+        Page(
             "train.py",
             "Train",
             "Learning",
@@ -76,6 +88,14 @@ PAGES = {
             "Learning",
             "All runs: find, tag, stop, resume, export, evaluate.",
             "M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h10",
+        ),
+        Page(
+            "run.py",
+            "Run",
+            "Learning",
+            "One run: status, curves, results, samples, settings, events and files.",
+            "M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h6",
+            is_hidden=True,
         ),
         Page(
             "compare.py",

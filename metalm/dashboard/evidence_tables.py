@@ -18,7 +18,8 @@ NUMBER = st.column_config.NumberColumn(format="%.3f")
 CHANGE = st.column_config.NumberColumn(format="%+.3f")
 SUPPORT = st.column_config.NumberColumn("support bytes", format="localized")
 DISTANCE = st.column_config.TextColumn("near or far", help="of the meta-train tasks")
-_HURTS = "hurts"
+_HELPED, _HURT = "helped", "hurts"
+_MOST = 5_000  # lines of a table: more are slow to send, and are in the file
 _MEANS = ("name", "support_bytes", "tasks", "mean", "low", "high", "median")
 
 
@@ -48,13 +49,14 @@ def every_task(lines: pd.DataFrame, *, online: bool) -> None:
     where there are several.
     """
     marks = lines["near"].astype("boolean").map({True: "near", False: "far"})
-    lines = lines.assign(near=marks.fillna(""), flag=lines["hurts"].map({True: _HURTS, False: ""}))
+    lines = lines.assign(near=marks.fillna(""), flag=_flags(lines))
     if marks.isna().all():  # only meta-test tasks are marked
         lines = lines.drop(columns="near")
     keys = [name for name in ("task", "near", "name", "support_bytes") if name in lines]
     scores = ["after"] if online else ["before", "after", "saved"]
-    scores += ["flag"] if lines["hurts"].any() else []
+    scores += ["flag"] if (lines["flag"] != "").any() else []
     order = [name for name in ("task", "support_bytes", "after") if name in lines]
+    lines = _most_changed(lines)
     st.dataframe(
         lines[[*keys, *scores]].sort_values(order, kind="stable"),
         hide_index=True,
@@ -66,11 +68,29 @@ def every_task(lines: pd.DataFrame, *, online: bool) -> None:
             "before": NUMBER,
             "after": st.column_config.NumberColumn("bits per byte" if online else "after", format="%.3f"),
             "saved": st.column_config.NumberColumn(format="%+.3f", help="bits per byte, by adaptation"),
-            "flag": st.column_config.TextColumn("adaptation", help=f"{_HURTS}: it costs more than before"),
+            "flag": st.column_config.TextColumn(
+                "adaptation", help=f"{_HELPED}: fewer bits than before; {_HURT}: more"
+            ),
         },
         placeholder=wording.NOTHING,
         alt="Bits per byte of each task" + ("" if online else " before and after adaptation"),
     )
+
+
+def _flags(lines: pd.DataFrame) -> pd.Series:
+    """What adaptation did to each line; "" where it took no step, or changed nothing."""
+    helped = lines["saved"].gt(0) & ~lines["hurts"]
+    return lines["hurts"].map({True: _HURT, False: ""}).mask(helped, _HELPED)
+
+
+def _most_changed(lines: pd.DataFrame) -> pd.DataFrame:
+    """Those lines that a table can hold, and words when some had to stay out."""
+    if len(lines) <= _MOST:
+        return lines
+    st.caption(
+        f"The {wording.count(_MOST)} of {wording.things(len(lines), 'line')} that adaptation changed most."
+    )
+    return lines.loc[lines["saved"].abs().nlargest(_MOST).index]
 
 
 def hurt(tasks: pd.DataFrame, named: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

@@ -9,9 +9,12 @@ import streamlit as st
 
 from metalm.config import RunConfig, run_config
 from metalm.dashboard import (
+    contents,
     curve_controls,
     run_actions,
+    run_adaptation,
     run_learned,
+    run_records,
     run_results,
     state,
     train_watch,
@@ -24,12 +27,24 @@ from metalm.errors import NotFoundError
 from metalm.operations.training import command_line
 from metalm.store.runs import Run
 
-_LOOKS = ["Curves", "Results", "Diagnostics", "Settings", "Machine", "Log"]
+_LOOKS = [
+    "Curves",
+    "Results",
+    "Adaptation",
+    "Diagnostics",
+    "Settings",
+    "Samples",
+    "Machine",
+    "Log",
+    "Events",
+    "Files",
+]
+_WATCHED = ("Curves", "Diagnostics", "Machine", "Log")  # with its state above, as it stands while it trains
 _LEARNED = "Learned"  # of runs that learned more than weights
 
 
-def show(runs: list[Run]) -> None:
-    """The panel below the table."""
+def show(runs: list[Run], *, is_own: bool = False) -> None:
+    """The panel below the table. is_own: it stands on the page of the one run, not below the others."""
     if not runs:
         st.caption("Select a run to see and change it, or several to act on all of them.")
         return
@@ -38,16 +53,28 @@ def show(runs: list[Run]) -> None:
     if len(runs) > 1:
         return
     run = runs[0]
+    if not is_own:
+        contents.link("Run", "On a page of its own", run=run.name)
     _labels(run)
     looks = [*_LOOKS, _LEARNED] if run_learned.has_any(run) else _LOOKS
     look = state.switch("Look at", looks, "look")
-    if look in ("Curves", "Diagnostics", "Machine", "Log"):
+    if look not in _WATCHED:
+        train_watch.head(run)
+    if look in _WATCHED:
         view = curve_controls.choose() if look == "Curves" else CurveView()
         train_watch.panel(run, look, view)
     elif look == "Results":
         run_results.show(run)
     elif look == _LEARNED:
         run_learned.show(run)
+    elif look == "Adaptation":
+        run_adaptation.show(run)
+    elif look == "Samples":
+        run_records.samples(run)
+    elif look == "Events":
+        run_records.events(run)
+    elif look == "Files":
+        run_records.files(run)
     else:
         _settings(run)
 

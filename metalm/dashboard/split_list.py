@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import contents, empty, split_audit, state, wording
+from metalm.dashboard import contents, empty, split_audit, split_results, state, wording
 from metalm.dashboard.charts.texts import task_sizes
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.table_height import table_height
@@ -81,9 +81,11 @@ def _entry(split: Split) -> None:
         f"content hash `{split.id}` · meta-test opened {wording.things(opened, 'time')}",
         help="Equal hashes: the same bytes in the same roles. Only results of equal hashes are compared.",
     )
-    what = state.switch("Look at", ["Tasks", "Sizes", "Leakage audit"], "look")
+    what = state.switch("Look at", ["Tasks", "Results", "Sizes", "Leakage audit"], "look")
     if what == "Tasks":
         _tasks(split)
+    elif what == "Results":
+        split_results.show(split)
     elif what == "Sizes":
         sizes = [{"task": t.task.name, "role": t.role, "bytes": t.task.size} for t in split.tasks]
         chart(task_sizes(pd.DataFrame(sizes)), key="sizes", label=f"Sizes of the tasks of {split.name}")
@@ -104,13 +106,21 @@ def _tasks(split: Split) -> None:
         }
         for t in split.tasks
     ]
-    st.dataframe(
+    picked = st.dataframe(
         pd.DataFrame(rows),
+        key=f"tasks.{split.id}",
         hide_index=True,
         height=table_height(len(rows), 16),
+        on_select="rerun",
+        selection_mode="single-row",
         column_config={"bytes": st.column_config.NumberColumn(format="localized")},
         alt=f"Tasks of {split.name}",
     )
+    names = [rows[row]["task"] for row in picked.selection.rows if row < len(rows)]
+    if names:
+        contents.link("Task", f"Open {names[0]}", split=split.name, task=names[0])
+    else:
+        st.caption("Select a task to open its page.")
 
 
 @st.dialog("Delete split")

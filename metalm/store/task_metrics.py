@@ -31,6 +31,13 @@ class TaskMetrics:
         """
         return self._database.frame(_SPREAD, [list(run_ids), points])
 
+    def of_task(self, run_ids: Collection[str], task_id: str) -> pd.DataFrame:
+        """One meta-validation task over outer steps, after the last adaptation step: run, step, nats, bytes.
+
+        Thinned as a spread is.
+        """
+        return self._database.frame(_OF_TASK, [list(run_ids), task_id, MAX_POINTS])
+
     def grid(self, run_id: str, *, columns: int = MAX_COLUMNS) -> pd.DataFrame:
         """The loss by outer step and adaptation step, of each part that is measured at several of the latter.
 
@@ -57,6 +64,22 @@ WITH costs AS (
     SELECT *, ntile(?) OVER (PARTITION BY run ORDER BY step) AS range FROM spreads
 )
 SELECT * EXCLUDE (range) FROM placed
+QUALIFY step = max(step) OVER (PARTITION BY run, range) ORDER BY run, step
+"""
+
+# Run ids, task id, points.
+_OF_TASK = """
+WITH sums AS (
+    SELECT run, step, adaptation_step, sum(value) FILTER (name = 'validation_nats') AS nats,
+        CAST(sum(value) FILTER (name = 'validation_bytes') AS BIGINT) AS bytes
+    FROM metrics
+    WHERE list_contains(?, run) AND task_id = ? AND name IN ('validation_nats', 'validation_bytes')
+    GROUP BY run, step, adaptation_step
+    QUALIFY adaptation_step = max(adaptation_step) OVER (PARTITION BY run, step)
+), placed AS (
+    SELECT *, ntile(?) OVER (PARTITION BY run ORDER BY step) AS range FROM sums WHERE isfinite(nats)
+)
+SELECT run, step, nats, bytes FROM placed
 QUALIFY step = max(step) OVER (PARTITION BY run, range) ORDER BY run, step
 """
 

@@ -85,7 +85,7 @@ def test_without_an_evaluation_compare_offers_one(page, told, view):
     assert not app.exception
 
 
-@pytest.mark.parametrize("look", ["Before and after", "Heat map", "Difference", "Table"])
+@pytest.mark.parametrize("look", ["Before and after", "Heat map", "Difference", "Forest", "Table"])
 def test_tasks_are_shown_before_and_after_adaptation(evaluated, page, told, look):
     app = page("compare", runs=evaluated, view="Tasks", look=look)
     assert not app.exception
@@ -133,7 +133,7 @@ def test_where_adaptation_hurts_a_flag_says_so_task_by_task(home, evaluated, pag
     assert list(hurt["name"]) == ["good"]
     assert list(hurt["task"]) == ["clocks"]
     assert list(hurt["lost"]) == pytest.approx(list(hurt["after"] - hurt["before"]))
-    assert dict(zip(scores["name"], scores["flag"], strict=True)) == {"good": "hurts", "other": ""}
+    assert dict(zip(scores["name"], scores["flag"], strict=True)) == {"good": "hurts", "other": "helped"}
 
 
 @pytest.fixture
@@ -144,12 +144,12 @@ def learning_on(home, finished):
     return {"runs": finished.name, "place": "small · meta-validation · online track"}
 
 
-@pytest.mark.parametrize("look", ["Task by task", "Heat map", "Difference", "Table", "Before and after"])
+@pytest.mark.parametrize("look", ["Task by task", "Heat map", "Difference", "Forest", "Table", "Before and after"])
 def test_the_online_track_has_one_score_a_task_and_no_word_of_steps(learning_on, page, told, look):
     app = page("compare", view="Tasks", look=look, **learning_on)
     assert not app.exception
     looks = next(group for group in app.button_group if "Heat map" in group.options)
-    assert looks.options == ["Task by task", "Heat map", "Difference", "Table"]
+    assert looks.options == ["Task by task", "Heat map", "Difference", "Forest", "Table"]
     assert "goes on learning while it codes" in told(app)
     assert "daptation" not in told(app)
     if look == "Table":

@@ -26,12 +26,18 @@ _BANDS = 4  # more of them hide each other
 
 
 def adaptation_curves(
-    points: pd.DataFrame, styles: Mapping[str, RunStyle], over: Over, *, unit: str = "bits per byte"
+    points: pd.DataFrame,
+    styles: Mapping[str, RunStyle],
+    over: Over,
+    *,
+    unit: str = "bits per byte",
+    trained: Mapping[str, int] | None = None,
 ) -> go.Figure:
     """One line a series over adaptation steps or support sizes.
 
     Columns: series, `over`, and either mean (in `unit`; low and high draw the 95 % interval, tasks is told on
-    hover) or summed nats and bytes (bits per byte is derived).
+    hover) or summed nats and bytes (bits per byte is derived). trained: of series, the adaptation steps that
+    they learned with; those beyond have hollow markers, and a word on hover.
     """
     points = points[points["series"].isin(styles)]
     if points.empty:
@@ -49,7 +55,8 @@ def adaptation_curves(
         x = [place[size] for size in line[over]]
         if "low" in line and series in runs and len(runs) <= _BANDS:
             figure.add_trace(_band(x, line["low"], line["high"], styles[series]))
-        figure.add_trace(_line(x, line, styles[series], over, unit))
+        known = (trained or {}).get(series) if over == "adaptation_step" else None
+        figure.add_trace(_line(x, line, styles[series], over, unit, known))
         if over == "adaptation_step" and len(line) == 1 and len(sizes) > 1:
             figure.add_trace(_reference(sizes, float(line["mean"].iloc[0]), styles[series]))
     frame.dress(figure)
@@ -97,8 +104,14 @@ def _band(x: list, low: pd.Series, high: pd.Series, style: RunStyle) -> go.Scatt
     )
 
 
-def _line(x: list, line: pd.DataFrame, style: RunStyle, over: Over, unit: str) -> go.Scatter:
+def _line(
+    x: list, line: pd.DataFrame, style: RunStyle, over: Over, unit: str, trained: int | None
+) -> go.Scatter:
     notes = [_note(row, over) for row in line.itertuples(index=False)]
+    beyond = [trained is not None and at > trained for at in line[over]]
+    if any(beyond):
+        told = f"<br>beyond the {trained} steps that it learned with"
+        notes = [note + told if far else note for note, far in zip(notes, beyond, strict=True)]
     return go.Scatter(
         x=x,
         y=line["mean"].to_numpy(float),
@@ -107,7 +120,11 @@ def _line(x: list, line: pd.DataFrame, style: RunStyle, over: Over, unit: str) -
         legendgroup=style.name,
         mode="lines+markers",
         line={"color": style.colour, "dash": style.dash, "width": 2},
-        marker={"symbol": style.symbol, "size": 7},
+        marker={
+            "symbol": [style.symbol + ("-open" if far else "") for far in beyond],
+            "size": 7,
+            "line": {"width": 1.5, "color": style.colour},
+        },
         hovertemplate="%{y:.3f} " + unit + "%{customdata}<extra>%{fullData.name}</extra>",
     )
 

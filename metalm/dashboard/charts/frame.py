@@ -115,6 +115,16 @@ def bytes_label(num_bytes: float) -> str:
     return f"{num_bytes / kilo:.3g} kB"
 
 
+def colour_bar(unit: str) -> dict[str, Any]:
+    """The scale beside a heat map, with its unit."""
+    return {
+        "title": {"text": unit, "side": "right", "font": {"size": 12, "color": MUTED}},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "tickfont": {"size": 11, "color": MUTED},
+    }
+
+
 def empty(message: str, *, height: int = 220) -> go.Figure:
     """A frame that says in words why nothing is drawn."""
     figure = dress(go.Figure(), height=height, legend=False)

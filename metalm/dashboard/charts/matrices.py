@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -10,29 +14,92 @@ from metalm.dashboard.charts import frame
 
 _LEAST_SPAN = 0.1  # of colours of rates, as a share of the largest
 _LABELLED_CELLS = 400  # above this, figures in the cells are too small to read
+_TASKS_DOWN = 60  # more tasks than these stand side by side, a run a row, and are named on hover alone
+_USUAL = 0.98  # of many differences: those beyond share the strongest colour
 
 
-def task_heatmap(values: pd.DataFrame, *, unit: str = "bits per byte", difference: bool = False) -> go.Figure:
-    """Tasks x series, the value in each cell; a gap where there is none.
+def task_heatmap(
+    values: pd.DataFrame,
+    *,
+    unit: str = "bits per byte",
+    difference: bool = False,
+    groups: Sequence[str] = (),
+) -> go.Figure:
+    """Tasks x series, the value in each cell; grey where there is none. Many tasks stand side by side.
 
     values: index = task names, columns = names of the series, cells in `unit`. With `difference`, cells are
-    differences to a control and colours part at zero: teal saves bits, red costs bits.
+    differences to a control and colours part at zero: teal saves bits, red costs bits. groups: of each task,
+    in runs of equal ones: where one ends there is a line, and each is named.
     """
     if values.empty:
         return frame.empty("no evaluation yet")
-    values = values.iloc[::-1]  # plotly draws upwards
-    bound = float(values.abs().max(axis=None)) if difference else 0.0
     scale = {"colorscale": palette.colour_scale(palette.DIVERGING if difference else palette.SEQUENTIAL)}
     if difference:
+        sizes = values.abs().to_numpy(float)
+        bound = float(np.nanmax(sizes) if sizes.size <= _LABELLED_CELLS else np.nanquantile(sizes, _USUAL))
         scale |= {"zmin": -bound, "zmax": bound}
-    style = "{:+.2f}" if difference else "{:.2f}"
-    return _heatmap(
-        values,
-        labels=values.map(lambda value: "" if value != value else style.format(value)),
-        unit=unit,
-        hover="<b>%{y}</b><br>%{x}: %{z:.3f} " + unit + "<extra></extra>",
-        **scale,
+    if len(values) > _TASKS_DOWN:
+        figure = _wide_heatmap(values, unit=unit, **scale)
+    else:
+        style = "{:+.2f}" if difference else "{:.2f}"
+        values = values.iloc[::-1]  # plotly draws upwards
+        figure = _heatmap(
+            values,
+            labels=values.map(lambda value: "" if value != value else style.format(value)),
+            unit=unit,
+            hover="<b>%{y}</b><br>%{x}: %{z:.3f} " + unit + "<extra></extra>",
+            **scale,
+        )
+    if values.isna().any(axis=None):
+        figure.update_layout(plot_bgcolor=frame.BORDER)
+    return _parted(figure, groups, side_by_side=len(values) > _TASKS_DOWN)
+
+
+def _wide_heatmap(values: pd.DataFrame, *, unit: str, **options) -> go.Figure:
+    """A series a row, a task a column, as small as many tasks make them."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.to_numpy(np.float32).T[::-1],
+            x=[frame.safe(str(name)) for name in values.index],
+            y=[frame.shorten(str(name)) for name in values.columns[::-1]],
+            ygap=1 if values.shape[1] <= _TASKS_DOWN else 0,
+            hovertemplate="<b>%{x}</b><br>%{y}: %{z:.3f} " + unit + "<extra></extra>",
+            hoverongaps=False,
+            colorbar=frame.colour_bar(unit),
+            **options,
+        )
     )
+    rows = values.shape[1]
+    frame.dress(figure, height=120 + (26 if rows <= 30 else 6) * max(6, rows), legend=False)
+    figure.update_xaxes(
+        title_text=f"{len(values):,} tasks", showticklabels=False, showgrid=False, ticks="", type="category"
+    )
+    return figure.update_yaxes(
+        showgrid=False, showline=False, ticks="", type="category", showticklabels=rows <= _TASKS_DOWN
+    )
+
+
+def _parted(figure: go.Figure, groups: Sequence[str], *, side_by_side: bool) -> go.Figure:
+    """Lines where one group of tasks ends, and each group's name beside it."""
+    begin = 0
+    line = {"color": frame.TEXT, "width": 1.5}
+    for group, members in groupby(groups):
+        end = begin + len(list(members))
+        # Tasks that stand below each other are drawn from the bottom up.
+        first, last = (begin, end) if side_by_side else (len(groups) - begin, len(groups) - end)
+        if begin:
+            (figure.add_vline if side_by_side else figure.add_hline)(first - 0.5, line=line)
+        name = {"text": frame.shorten(group, 22), "showarrow": False, "font": {"size": 12}}
+        if not group:
+            pass
+        elif side_by_side:
+            place = {"x": (first + last - 1) / 2, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            figure.add_annotation(**name, **place)
+        else:
+            place = {"x": 1, "xref": "paper", "xanchor": "right", "y": first - 0.55, "yanchor": "top"}
+            figure.add_annotation(**name, **place, bgcolor=frame.translucent(frame.BACKGROUND, 0.8))
+        begin = end
+    return figure.update_layout(margin_t=34) if side_by_side and any(groups) else figure
 
 
 def leakage_heatmap(shares: pd.DataFrame) -> go.Figure:
@@ -95,12 +162,7 @@ def _heatmap(values: pd.DataFrame, *, labels: pd.DataFrame, unit: str, hover: st
             xgap=2,
             ygap=2,
             hovertemplate=hover,
-            colorbar={
-                "title": {"text": unit, "side": "right", "font": {"size": 12, "color": frame.MUTED}},
-                "thickness": 12,
-                "outlinewidth": 0,
-                "tickfont": {"size": 11, "color": frame.MUTED},
-            },
+            colorbar=frame.colour_bar(unit),
             **options,
         )
     )

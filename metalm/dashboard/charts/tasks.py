@@ -11,7 +11,7 @@ from metalm.dashboard.charts import frame
 from metalm.dashboard.palette import RunStyle
 
 _ROW = 26  # pixels a task
-_TASKS_PER_FIGURE = 200
+MAX_TASKS = 200  # a figure
 
 
 def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:
@@ -23,7 +23,7 @@ def task_dumbbells(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Fi
     if tasks.empty:
         return frame.empty("no task has a score both before and after adaptation")
     gain = (tasks["before"] - tasks["after"]).groupby(tasks["task"]).mean().sort_values()
-    order = list(gain.index[-_TASKS_PER_FIGURE:])
+    order = list(gain.index[-MAX_TASKS:])
     figure = go.Figure()
     for style, own, y in _rows(tasks, styles, order):
         _add_dumbbells(figure, own, y, style)
@@ -39,7 +39,7 @@ def task_dots(tasks: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:
     tasks = tasks[tasks["series"].isin(styles)].dropna(subset="value")
     if tasks.empty:
         return frame.empty("no task has a score")
-    order = list(tasks.groupby("task")["value"].mean().sort_values().index[-_TASKS_PER_FIGURE:])
+    order = list(tasks.groupby("task")["value"].mean().sort_values().index[-MAX_TASKS:])
     figure = go.Figure()
     for style, own, y in _rows(tasks, styles, order):
         figure.add_trace(

@@ -1,0 +1,87 @@
+"""Mean differences with their intervals, one below the other: one that does not touch zero is no chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from metalm.dashboard.charts import frame
+from metalm.dashboard.palette import RunStyle
+
+_ROW = 24  # pixels a difference
+_GAP = 0.8  # of a row, between groups
+
+
+def forest_plot(
+    lines: pd.DataFrame, styles: Mapping[str, RunStyle], *, control: str, unit: str = "bits per byte"
+) -> go.Figure:
+    """A row a (group, series), the series of a group together, each with its 95 % interval.
+
+    Columns: those of `compare_facets.forest`. control: the name of what differences are to; left of the line
+    at zero fewer bits are needed than by it.
+    """
+    lines = lines[lines["series"].isin(styles)].dropna(subset="difference")
+    if lines.empty:
+        return frame.empty(f"nothing was evaluated on the same tasks as {control}")
+    place, heads, y = 0.0, [], []
+    for _, part in lines.groupby("group", sort=False):
+        heads.append((place, str(part["group"].iloc[0]), int(part["tasks"].max())))
+        y += [place + 1 + i for i in range(len(part))]
+        place += len(part) + 1 + _GAP
+    lines = lines.assign(y=y)
+    figure = go.Figure()
+    for series, own in lines.groupby("series", sort=False):
+        figure.add_trace(_intervals(own, styles[series], unit))
+    frame.dress(figure, height=96 + round(_ROW * place))
+    figure.add_vline(x=0, line={"color": frame.MUTED, "width": 1.2})
+    figure.update_xaxes(title_text=f"{unit}, less those of {frame.safe(control)} (below zero is better)")
+    return figure.update_yaxes(
+        tickvals=[at for at, *_ in heads] + list(lines["y"]),
+        ticktext=[f"<b>{frame.shorten(group)}</b> · {_tasks(num)}" for _, group, num in heads]
+        + [frame.shorten(name) for name in lines["name"]],
+        range=[place - _GAP, -0.8],
+        ticks="",
+        showgrid=False,
+        showline=False,
+    )
+
+
+def _tasks(num: int) -> str:
+    return f"{num:,} task" + ("" if num == 1 else "s")
+
+
+def _intervals(own: pd.DataFrame, style: RunStyle, unit: str) -> go.Scatter:
+    """Points of one series with their intervals; hollow where the interval holds zero, or there is none."""
+    is_clear = (own["low"] > 0) | (own["high"] < 0)
+    notes = [_note(row) for row in own.itertuples(index=False)]
+    return go.Scatter(
+        x=own["difference"].to_numpy(float),
+        y=own["y"].to_numpy(float),
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (own["high"] - own["difference"]).fillna(0).to_numpy(float),
+            "arrayminus": (own["difference"] - own["low"]).fillna(0).to_numpy(float),
+            "color": style.colour,
+            "thickness": 2,
+            "width": 4,
+        },
+        customdata=notes,
+        name=frame.safe(style.name),
+        mode="markers",
+        marker={
+            "symbol": [style.symbol + ("" if clear else "-open") for clear in is_clear],
+            "size": 9,
+            "color": style.colour,
+            "line": {"width": 1.6, "color": style.colour},
+        },
+        hovertemplate="%{x:+.4f} " + unit + "<br>%{customdata}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _note(row) -> str:
+    interval = f"95 % interval {row.low:+.4f} to {row.high:+.4f}" if row.low == row.low else "no interval"
+    counts = f"better on {row.better}, equal on {row.equal}, worse on {row.worse}"
+    return f"{interval}<br>{_tasks(row.tasks)} of <b>{frame.safe(str(row.group))}</b>: {counts}"

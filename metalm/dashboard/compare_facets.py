@@ -1,0 +1,92 @@
+"""Tasks in groups: near and far, families, scripts; and what a mean difference comes to in each group.
+
+Data only, no streamlit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from metalm.dashboard.compare_evidence import Evidence, resamples
+from metalm.evaluate import statistics
+from metalm.text.splits import Split
+
+ALL = "all tasks"
+DISTANCE = "near and far"
+_LEAST = "(none)"  # tasks that name no such group
+
+
+def offered(split: Split | None, task_ids: set[str]) -> list[str]:
+    """By what the tasks can be told apart: all together, near and far, and each kind of group."""
+    members = [member for member in (split.tasks if split else ()) if member.task.id in task_ids]
+    kinds = {kind for member in members for kind in member.task.groups}
+    told = [kind for kind in sorted(kinds) if _several({m.task.groups.get(kind) for m in members})]
+    marked = {member.near for member in members if member.near is not None}
+    return [ALL, *([DISTANCE] if marked else []), *told]
+
+
+def _several(values: set[str | None]) -> bool:
+    return len(values) > 1
+
+
+def groups(split: Split | None, by: str) -> dict[str, str]:
+    """Task id -> the group that it belongs to; without a split, or with ALL, all tasks are one group."""
+    if split is None or by == ALL:
+        return {}
+    if by == DISTANCE:
+        marks = {True: "near", False: "far", None: _LEAST}
+        return {member.task.id: marks[member.near] for member in split.tasks}
+    return {member.task.id: member.task.groups.get(by, _LEAST) for member in split.tasks}
+
+
+def forest(evidence: Evidence, control: str, support_bytes: int, group_of: Mapping[str, str]) -> pd.DataFrame:
+    """Paired differences to `control` at one support size: of all tasks, then of each group of them.
+
+    One line a (group, series): group, series, name, tasks, difference, low, high, better, equal, worse.
+    control: a series. Groups come by name; those of tasks that name none come last.
+    """
+    here = evidence.tasks[evidence.tasks["support_bytes"] == support_bytes]
+    parts = {ALL: here}
+    labels = here["task_id"].map(dict(group_of))
+    known = sorted(labels.dropna().unique(), key=lambda group: (group == _LEAST, group))
+    parts |= {group: here[labels == group] for group in known}
+    lines = [
+        line
+        for group, part in parts.items()
+        for series in evidence.styles
+        if series != control
+        for line in _line(evidence, part, control, series, group)
+    ]
+    return pd.DataFrame(lines, columns=_COLUMNS)
+
+
+_COLUMNS = [
+    "group", "series", "name", "tasks", "difference", "low", "high", "better", "equal", "worse"
+]  # fmt: skip
+
+
+def _line(evidence: Evidence, part: pd.DataFrame, control: str, series: str, group: str) -> list[tuple]:
+    found = statistics.paired(part, control, series, resamples=resamples(part))
+    return [
+        (group, series, evidence.styles[series].name, one.tasks, one.mean, one.low, one.high, one.wins,
+         one.ties, one.losses)
+        for one in found
+    ]  # fmt: skip
+
+
+def ordered(wide: pd.DataFrame, group_of: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """`wide` (index: task ids) with the tasks of a group side by side, and the group of each line.
+
+    The order within a group stays. Without groups nothing changes, and every group is "".
+    """
+    labels = [group_of.get(task_id, _LEAST) if group_of else "" for task_id in wide.index]
+    places = sorted(range(len(labels)), key=lambda i: (labels[i] == _LEAST, labels[i], i))
+    return wide.iloc[places], [labels[i] for i in places]
+
+
+def missing(wide: pd.DataFrame) -> int:
+    """How many of the cells hold no score."""
+    return int(np.isnan(wide.to_numpy(float)).sum())

@@ -1,0 +1,31 @@
+"""Which run the page of one run is about: by its name in the address, or chosen by hand."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metalm.dashboard import contents, empty, state
+from metalm.store.runs import Run
+
+
+def choose() -> Run | None:
+    """The chosen run, the newest by default; None when there is none, and a word when it is gone."""
+    runs = {run.name: run for run in state.home().runs(archived=True)}
+    if not runs:
+        empty.nothing(
+            "No run yet.",
+            "A run learns slow weights from a split. Set one up, or import one.",
+            page="Train",
+            label="Set up a run",
+            view="New run",
+        )
+        return None
+    wanted = state.choice("run")
+    if wanted is not None and wanted not in runs:
+        st.warning(f"No run {wanted!r} in this home: it was deleted, or has another name now.")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        name = state.select("Run", list(runs), "run", pinned=True)
+    with right:
+        contents.link("Runs", "All runs")
+    return runs[name]
