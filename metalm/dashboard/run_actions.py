@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from metalm.config import Joint, run_config
-from metalm.dashboard import contents, run_evaluate, state, train_settings, wording
+from metalm.dashboard import baseline, contents, run_bin, run_evaluate, state, train_settings, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.store.runs import Run
 
@@ -30,6 +30,7 @@ def show(runs: list[Run]) -> None:
             _act("Resume", "play_arrow", runs, jobs.resume, "in the queue")
         if all(run.status in ("finished", "stopped") for run in runs):
             _button("Evaluate", "analytics", lambda: run_evaluate.ask(runs))
+        _button("Tag", "label", lambda: _tag(runs))
         if len(runs) == 1:
             _for_one(runs[0])
         if all(run.status not in ACTIVE for run in runs):
@@ -38,6 +39,10 @@ def show(runs: list[Run]) -> None:
 
 def _for_one(run: Run) -> None:
     _button("Edit", "edit", lambda: _edit(run))
+    if state.choice(baseline.CHOICE) != run.name:
+        help = "The run that others are measured against, here and where runs are compared."
+        pin = {"on_click": baseline.pin, "args": (run.name,), "help": help}
+        st.button("Baseline", icon=":material/keep:", key="run.Baseline", **pin)
     if st.button("Clone", icon=":material/content_copy:"):
         _prepare_clone(run)  # no callback: what it has to tell is for the page that opens
         st.switch_page(contents.PAGES["Train"].file)
@@ -69,7 +74,7 @@ def _for_idle(runs: list[Run]) -> None:
     label, icon = ("Bring back", "unarchive") if is_archived else ("Archive", "archive")
     done = "back in the list" if is_archived else "archived"
     _act(label, icon, runs, lambda id: state.home().archive_run(id, not is_archived), done)
-    _button("Delete", "delete", lambda: _delete(runs))
+    st.button("Delete", icon=":material/delete:", key="run.Delete", on_click=run_bin.discard, args=(runs,))
 
 
 def _button(label: str, icon: str, open_dialog: Callable[[], None]) -> None:
@@ -125,7 +130,7 @@ def bundle(run: Run) -> bytes:
 
 @st.dialog("Edit run")
 def _edit(run: Run) -> None:
-    known = sorted({tag for other in state.home().runs() for tag in other.tags} | set(run.tags))
+    known = state.home().store.run_table.tags()
     with st.form("edit run", border=False):
         st.text_input("Name", run.name, key="run.name")
         new = "choose or type a new one"
@@ -151,6 +156,29 @@ def _edit_now(run: Run) -> None:
     state.attempt(action, runs=[name])
 
 
+@st.dialog("Tag runs")
+def _tag(runs: list[Run]) -> None:
+    theirs = sorted({tag for run in runs for tag in run.tags})
+    with st.form("tag runs", border=False):
+        known = state.home().store.run_table.tags()
+        new = "choose or type a new one"
+        st.multiselect("Add", known, key="run.add tags", accept_new_options=True, placeholder=new)
+        st.multiselect("Take away", theirs, key="run.drop tags", placeholder="none")
+        if st.form_submit_button("Save", type="primary", on_click=_tag_now, args=(runs,)):
+            st.rerun()
+
+
+def _tag_now(runs: list[Run]) -> None:
+    added, dropped = state.entered("run.add tags"), set(state.entered("run.drop tags"))
+
+    def action() -> str:
+        for run in runs:
+            state.home().set_tags(run.id, [tag for tag in (*run.tags, *added) if tag not in dropped])
+        return f"Tags of {wording.things(len(runs), 'run')} are saved."
+
+    state.attempt(action)
+
+
 @st.dialog("Extend run")
 def _extend(run: Run) -> None:
     budget = run_config(run.config).budget
@@ -167,14 +195,3 @@ def _extend(run: Run) -> None:
 
 def _extend_now(run: Run) -> None:
     _each([run], lambda id: state.jobs().extend(id, state.entered("run.more")), "in the queue")
-
-
-@st.dialog("Delete runs")
-def _delete(runs: list[Run]) -> None:
-    st.markdown("These are removed for good, with weights, curves and results:")
-    rows = [f"- **{run.name}** :gray[{run.algorithm}, {wording.count(run.step)} outer steps]" for run in runs]
-    st.markdown("\n".join(rows))
-    arguments = (runs, state.home().delete_run, "deleted")
-    label = f"Delete {wording.things(len(runs), 'run')}"
-    if st.button(label, type="primary", icon=":material/delete:", on_click=_each, args=arguments):
-        st.rerun()

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from metalm.config import ALGORITHMS, run_config
-from metalm.dashboard import run_actions, run_table
+from metalm.dashboard import run_actions, run_rows
+from metalm.dashboard.run_columns import Columns
 from metalm.jobs import service
+from metalm.store.run_table import RunQuery
 
 
 def click(app, label):
@@ -103,13 +105,26 @@ def test_a_run_is_archived_and_brought_back(finished, home, page, told):
     assert not home.run(finished.id).archived
 
 
-@pytest.mark.usefixtures("finished")
-def test_a_run_is_deleted_only_when_confirmed(home, page):
+def test_a_deleted_run_is_brought_back_by_undo(finished, home, page, told):
     app = click(page("runs", runs="good"), "Delete")
-    assert home.runs()
-    app = click(app, "Delete 1 run")
     assert not app.exception
     assert home.runs() == []
+    assert "1 run deleted" in told(app)
+    app = click(app, "Undo")
+    assert not app.exception
+    assert home.runs() == [finished]
+    assert app.query_params["runs"] == "good"
+    assert "Undo" not in [button.label for button in app.button]
+
+
+@pytest.mark.usefixtures("finished")
+def test_deleted_runs_are_listed_until_they_go_for_good(home, page, told):
+    assert "Nothing is deleted" in told(page("runs", view="Deleted"))
+    home.discard_runs(["good"])
+    app = page("runs", view="Deleted")
+    assert not app.exception
+    assert list(app.dataframe[0].value["name"]) == ["good"]
+    assert all(button.disabled for button in app.button if button.label in ("Bring back", "Delete for good"))
 
 
 def test_a_stopped_run_is_resumed(queued, home, page):
@@ -173,10 +188,11 @@ def test_a_directory_that_is_no_bundle_is_refused(page, tmp_path):
     assert app.error
 
 
-def test_the_csv_holds_a_row_a_run_with_every_setting(finished, home):
-    table = pd.read_csv(io.StringIO(run_table.csv(home.runs(), {})))
+@pytest.mark.usefixtures("home")
+def test_the_csv_holds_a_row_a_run_with_every_setting(finished):
+    table = pd.read_csv(io.StringIO(run_rows.csv(RunQuery(), Columns())))
     assert list(table["run"]) == ["good"]
-    assert table["algorithm.inner.lr"][0] == finished.config["algorithm"]["inner"]["lr"]
+    assert table["inner.lr"][0] == finished.config["algorithm"]["inner"]["lr"]
 
 
 def test_a_run_outlives_the_run_that_it_started_from(home, finished, page, told):

@@ -1,0 +1,80 @@
+"""Saved views of the Runs page: what was chosen, kept in the home under a name, opened by an address."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from metalm.dashboard import baseline, run_columns, run_filters, run_groups, state
+
+_PAGE = "runs"
+_CHOICE = "saved"
+_OPENED = "runs.opened view"
+# All that a view is. The selection is not: it is what one does with it.
+CHOICES = (*run_filters.CHOICES, *run_columns.CHOICES, *run_groups.CHOICES, "rows", baseline.CHOICE)
+
+
+def open_saved() -> None:
+    """What an address with `?saved=name` alone asks for; what else it says is a change of that view."""
+    name = state.choice(_CHOICE)
+    if name is None or state.kept_result(_OPENED) == name:
+        return
+    state.keep_result(_OPENED, name)
+    if state.in_address(CHOICES):
+        return
+    views = state.home().store.views.all(_PAGE)
+    if name in views:
+        _apply(name, views[name])
+    else:
+        state.choose(_CHOICE, None)
+        st.warning(f"No view {name!r} is saved in this home.")
+
+
+def choose() -> None:
+    """A button that opens the saved views, and saves what is chosen now as one."""
+    views = state.home().store.views.all(_PAGE)
+    current = state.choice(_CHOICE)
+    label = f"View: {current}" if current in views else "Views"
+    changed = current in views and views[current] != _chosen()
+    with st.popover(label + (" (changed)" if changed else ""), icon=":material/bookmark:", key="runs.views"):
+        if not views:
+            st.caption("A view keeps filter, columns, order, groups and baseline under a name.")
+        for name, choices in views.items():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                wide = {
+                    "type": "primary" if name == current and not changed else "secondary",
+                    "width": "stretch",
+                }
+                st.button(name, key=f"views.open.{name}", on_click=_apply, args=(name, choices), **wide)
+                icon = {"icon": ":material/delete:", "type": "tertiary", "help": f"Forget the view {name}"}
+                st.button("", key=f"views.delete.{name}", on_click=_forget, args=(name,), **icon)
+        st.button("As at first", key="views.none", on_click=_apply, args=(None, {}), type="tertiary")
+        with st.form("save view", border=False):
+            st.text_input("Save what is shown as", current or "", key="views.name")
+            st.form_submit_button("Save view", on_click=_save)
+
+
+def _chosen() -> dict[str, list[str]]:
+    return {name: values for name in CHOICES if (values := state.choices(name))}
+
+
+def _apply(name: str | None, choices: dict[str, list[str]]) -> None:
+    state.keep_result(_OPENED, name)
+    state.choose_all({**{key: choices.get(key) for key in CHOICES}, _CHOICE: name, "page": None})
+
+
+def _save() -> None:
+    name = state.entered("views.name").strip()
+
+    def action() -> str:
+        state.home().store.views.save(_PAGE, name, _chosen())
+        state.keep_result(_OPENED, name)
+        return f"The view {name} is saved."
+
+    state.attempt(action, **{_CHOICE: name})
+
+
+def _forget(name: str) -> None:
+    state.home().store.views.delete(_PAGE, name)
+    if state.choice(_CHOICE) == name:
+        state.choose(_CHOICE, None)
+    state.notice(f"The view {name} is forgotten.")
