@@ -1,22 +1,12 @@
-"""The compiled recurrence: `gru_scan.c`, built once for this machine's processor and loaded by ctypes.
+"""The compiled recurrence: `gru_scan.c`, loaded by ctypes.
 
-Built by the C compiler that is there (`CC`, cc, gcc, clang, or the one of the ziglang package) into the
-user's cache folder. Where there is none, `library` is None and `metalm.model.recurrence` does the same in
-torch. While C code runs Python's lock is free, so tasks on several threads run side by side.
+Where it cannot be built `library` is None and `metalm.model.recurrence` does the same in torch. While C code
+runs Python's lock is free, so tasks on several threads run side by side.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import importlib.util
-import logging
-import os
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -25,74 +15,21 @@ from threading import Thread
 import torch
 from torch import Tensor
 
-_FILE = Path(__file__).with_name("gru_scan.c")
-# Read with this module: both stay of one version when metalm is updated under a running process.
-SOURCE = _FILE.read_text(encoding="utf-8")
-_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared")
+from metalm.model.compiled import Source
+
+SOURCE = Source(Path(__file__).with_name("gru_scan.c"))
 _REALS = {torch.float32: "float", torch.float64: "double"}
-_BUILD_SECONDS = 300  # zig builds its own C library the first time
 _NOBODY_WAITS = 1 << 62  # as if all had come, to this meeting and to any after it
-_log = logging.getLogger(__name__)
 
 
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The recurrence for tensors of that type, built when it is not there yet; None where it cannot be."""
-    compiler = _compiler()
-    if dtype not in _REALS or compiler is None:
+    if dtype not in _REALS:
         return None
-    command = [*compiler, *_FLAGS, f"-DREAL={_REALS[dtype]}"]
-    try:
-        path = _cache_folder() / f"gru_scan-{_REALS[dtype]}-{_fingerprint(command)}.so"
-        if not path.exists():
-            _build(command, path)
-        return _declared(ctypes.CDLL(str(path)))
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: no home folder
-        _log.warning("the recurrence runs in torch, since %s could not be built: %s", _FILE.name, error)
-        return None
-
-
-def _compiler() -> list[str] | None:
-    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
-        if name and shutil.which(name):
-            return [name]
-    if importlib.util.find_spec("ziglang") is not None:
-        return [sys.executable, "-m", "ziglang", "cc"]
-    return None
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "metalm"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _fingerprint(command: list[str]) -> str:
-    """Of all that the binary depends on; -march=native makes the processor part of it."""
-    parts = [SOURCE, " ".join(command), platform.machine(), _processor()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # no Linux
-        return platform.processor()
-    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
-
-
-def _build(command: list[str], path: Path) -> None:
-    """Compile into `path`, all or nothing: two processes may do so at the same time."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        source, built = Path(folder) / _FILE.name, Path(folder) / path.name
-        source.write_text(SOURCE, encoding="utf-8")
-        subprocess.run(  # noqa: S603 (no shell; the compiler is the user's own)
-            [*command, "-o", str(built), str(source)],
-            check=True, capture_output=True, timeout=_BUILD_SECONDS,
-            env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
-        )  # fmt: skip
-        os.replace(built, path)
+    real = _REALS[dtype]
+    found = SOURCE.library(f"-DREAL={real}", suffix=f"-{real}")
+    return None if found is None else _declared(found)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metalm.errors import ConfigError
-from metalm.evaluate.coder import Cache, Coder, cached_nats
+from metalm.evaluate.coder import Cache, CompiledCoder, NumpyCoder, cached_nats, library, new_coder
 from metalm.evaluate.dynamic import Dynamic
 from metalm.learn.score import Stream, stream_nats
 from metalm.model.engines import engine_for
@@ -49,9 +49,45 @@ def test_the_charges_of_all_256_bytes_are_of_one_distribution(data, seed):
 
     def last_charge(byte):
         ids = np.frombuffer(data + bytes([byte]), dtype=np.uint8)
-        return Coder(Cache(rate=0.01)).nats(said, ids)[-1]
+        return new_coder(Cache(rate=0.01)).nats(said, ids)[-1]
 
     assert sum(math.exp(-last_charge(byte)) for byte in range(256)) == pytest.approx(1.0, abs=1e-9)
+
+
+TEXTS = {name: sample(name, 1200) for name in ("en", "ja", "ta", "ar")}
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+@settings(deadline=None, max_examples=40)
+@given(
+    text=st.one_of(
+        st.sampled_from(sorted(TEXTS)).map(TEXTS.get), st.binary(max_size=300), st.text().map(str.encode)
+    ),
+    order=st.sampled_from([-1, 0, 2, 5, 16]),
+    words=st.booleans(),
+    rate=st.sampled_from([0.0, 0.001, 0.05]),
+    cuts=st.lists(st.integers(0, 1200), max_size=3),
+)
+def test_the_compiled_coder_charges_what_its_parts_do(text, order, words, rate, cuts):
+    told = Cache(order=order, words=words, rate=rate)
+    said = np.random.default_rng(len(text)).normal(size=(len(text), 256)).astype(np.float32)
+    ids = np.frombuffer(text, dtype=np.uint8)
+    expected = NumpyCoder(told).nats(said, ids)
+
+    compiled, ends = CompiledCoder(told), sorted({*(min(cut, len(text)) for cut in cuts), len(text)})
+    parts = [compiled.nats(said[a:b], ids[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+
+    # The parts keep chances in float32, and weights learn from what they say.
+    assert np.concatenate(parts) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+def test_what_is_no_number_is_charged_as_none():
+    said = np.zeros((3, 256), dtype=np.float32)
+    said[1] = np.nan
+    for kind in (NumpyCoder, CompiledCoder):
+        nats = kind(Cache(rate=0.01)).nats(said, np.zeros(3, dtype=np.uint8))
+        assert np.isfinite(nats).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("dynamic", [STILL, Dynamic(lr=0.3, segment=8)])
