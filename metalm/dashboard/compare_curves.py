@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import compare_runs, curve_controls, state
-from metalm.dashboard.charts.curves import CurveView, learning_curves
+from metalm.dashboard.charts.curves import learning_curves
+from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.components.chart import chart
 from metalm.store.runs import Run
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import state
-from metalm.dashboard.charts.curves import CurveView
+from metalm.dashboard.charts.lines import CurveView
 from metalm.evaluate.statistics import UNITS
 from metalm.store.runs import Run
 

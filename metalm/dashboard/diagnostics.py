@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import compare_runs, curve_controls, measures, state
-from metalm.dashboard.charts.curves import CurveView
 from metalm.dashboard.charts.diagnostics import measure_curves
+from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.matrices import rate_heatmap
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.measures import DIAGNOSTICS, Diagnostic

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import curve_controls, diagnostics, empty, palette, state, wording
-from metalm.dashboard.charts.curves import CurveView, learning_curves
+from metalm.dashboard.charts.curves import learning_curves
+from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
 from metalm.dashboard.components.chart import chart
 from metalm.errors import NotFoundError

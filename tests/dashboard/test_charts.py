@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, strategies
+from hypothesis.extra.numpy import arrays
 
 from metalm import units
 from metalm.dashboard import palette
-from metalm.dashboard.charts import adaptation, curves, frame, matrices, resources, tasks, texts
-from metalm.dashboard.charts.curves import CurveView
+from metalm.dashboard.charts import adaptation, curves, frame, lines, matrices, resources, tasks, texts
+from metalm.dashboard.charts.lines import CurveView
 
 STYLES = palette.run_styles({"r1": "first", "r2": "second <b>&</b>"})
 
@@ -19,9 +21,14 @@ def sums(run: str, num: int, *, part: str = "query", bits: float = 4.0) -> pd.Da
     """A curve whose bits per byte fall from `bits` by a tenth a point; a point has 100 bytes in 50 tokens."""
     x = np.arange(1, num + 1)
     nats = (bits - x / 10) * math.log(2) * 100
-    return pd.DataFrame(
-        {"run": run, "part": part, "x": x, "nats": nats, "tokens": 50, "bytes": 100, "chars": 80}
-    )
+    points = pd.DataFrame({"run": run, "part": part, "x": x, "step": x, "nats": nats})
+    return with_ends(points.assign(tokens=50, bytes=100, chars=80))
+
+
+def with_ends(points: pd.DataFrame, low: float = 1.0, high: float = 1.0) -> pd.DataFrame:
+    """Each point with its least and its greatest report: these shares of its own nats."""
+    counts = {end + name: points[name] for end in ("low_", "high_") for name in ("tokens", "bytes", "chars")}
+    return points.assign(low_nats=low * points["nats"], high_nats=high * points["nats"], **counts)
 
 
 def named(figure) -> dict[str, list]:
@@ -54,34 +61,110 @@ def test_a_learning_curve_derives_its_unit_from_the_sums(unit, value):
 
 
 def test_smoothing_draws_the_raw_line_behind_and_averages_sums_not_ratios():
-    curve = sums("r1", 2)
+    curve = sums("r1", 2).assign(x=[0, 64])  # the pace is 1: the power of two above 0.64
     curve["bytes"] = [100, 300]
-    figure = curves.learning_curves(curve, {"r1": STYLES["r1"]}, CurveView(smoothing=0.5))
-    behind, line = figure.data
+    figure = curves.learning_curves(curve, {"r1": STYLES["r1"]}, CurveView(smoothing=0.99))
+    behind, line = [trace for trace in figure.data if trace.fill is None]
     assert behind.showlegend is False
     assert list(behind.y) == pytest.approx(list(units.bits_per_byte(curve["nats"], curve["bytes"])))
-    nats = (0.5 * curve["nats"][0] + curve["nats"][1]) / 1.5
-    assert line.y[-1] == pytest.approx(units.bits_per_byte(nats, (0.5 * 100 + 300) / 1.5))
+    kept = 0.99**64
+    nats = kept * curve["nats"][0] + curve["nats"][1]
+    assert line.y[-1] == pytest.approx(units.bits_per_byte(nats, kept * 100 + 300))
+
+
+@given(arrays(float, 30, elements=strategies.floats(0.1, 9.0)), strategies.integers(1, 29))
+def test_smoothing_depends_on_the_distance_between_points_and_not_on_their_number(gaps, left_out):
+    x = np.cumsum(gaps)
+    level = np.full((30, 2), [2.0, 1.0])
+    kept = lines.smoothed(x, level, 0.9, 4.0)
+    assert kept[:, 0] == pytest.approx(2 * kept[:, 1])
+    level[left_out] = 0  # a point of no report
+    with_it = lines.smoothed(x, level, 0.9, 4.0)
+    rest = np.arange(30) != left_out
+    without = lines.smoothed(x[rest], level[rest], 0.9, 4.0)
+    assert with_it[rest][left_out:] == pytest.approx(without[left_out:])
+
+
+def test_the_pace_of_smoothing_stays_while_a_run_grows_by_half():
+    assert lines.pace(np.arange(130.0)) == lines.pace(np.arange(200.0)) == 2
+    assert lines.pace(np.array([3.0])) == lines.pace(np.array([])) == 1
 
 
 def test_smoothing_passes_over_a_nan_together_with_its_counts():
-    curve = sums("r1", 5)
-    level = curve.assign(nats=70.0)
-    holed = level.assign(nats=[70.0, math.nan, 70.0, 70.0, 70.0])
-    assert list(curves.smoothed(holed, 0.9)["nats"] / curves.smoothed(holed, 0.9)["bytes"]) == pytest.approx(
-        [0.7] * 5
-    )
+    level = np.full((5, 2), [70.0, 100.0])
+    level[1, 0] = math.nan
+    kept = lines.smoothed(np.arange(5.0), level, 0.9, 1.0)
+    assert kept[:, 0] / kept[:, 1] == pytest.approx(0.7)
 
 
-def test_thinning_keeps_every_nat_and_the_last_point():
-    curve = sums("r1", 5000)
-    few = curves.thinned(curve)
-    assert len(few) == frame.MAX_POINTS
-    assert few[["nats", "tokens", "bytes", "chars"]].sum().to_list() == pytest.approx(
-        curve[["nats", "tokens", "bytes", "chars"]].sum().to_list()
+def test_the_band_reaches_from_the_least_to_the_greatest_report_and_not_where_they_are_one():
+    plain = sums("r1", 3)
+    [line] = curves.learning_curves(plain, {"r1": STYLES["r1"]}).data
+    band, same = curves.learning_curves(with_ends(plain, 0.5, 2.0), {"r1": STYLES["r1"]}).data
+    assert list(same.y) == list(line.y)
+    assert list(band.x) == [1, 2, 3, 3, 2, 1]
+    assert list(band.y) == pytest.approx([2 * y for y in line.y] + [y / 2 for y in line.y[::-1]])
+    assert band.hoverinfo == "skip"
+    assert band.fillcolor[:7] in palette.DARK_TWIN
+
+
+def test_outliers_stay_outside_the_axis_on_wish_only():
+    curve = sums("r1", 100, bits=20.0)
+    curve.loc[50, "nats"] *= 1e6
+    alone = {"r1": STYLES["r1"]}
+    assert curves.learning_curves(curve, alone).layout.yaxis.range is None
+    low, high = curves.learning_curves(curve, alone, CurveView(inliers=True)).layout.yaxis.range
+    assert 9 < low < 11
+    assert 19 < high < 22
+    low, high = curves.learning_curves(curve, alone, CurveView(inliers=True, log_y=True)).layout.yaxis.range
+    assert 0.9 < low < 1.05  # of a log axis: exponents
+    assert 1.28 < high < 1.4
+
+
+def test_a_number_that_is_none_is_a_cross_that_names_task_and_step():
+    lost = pd.DataFrame(
+        {
+            "run": ["r1"],
+            "part": ["query"],
+            "task": ["<b>Greek</b>"],
+            "step": [2],
+            "x": [2.2],
+            "value": ["nan"],
+        }
     )
-    assert few["x"].iloc[-1] == 5000
-    assert curves.thinned(few) is few
+    line, cross = curves.learning_curves(sums("r1", 3), {"r1": STYLES["r1"]}, lost=lost).data
+    assert list(cross.y) == [line.y[1]]
+    assert list(cross.text) == ["nan: task &lt;b&gt;Greek&lt;/b&gt;, outer step 2"]
+    other = curves.learning_curves(sums("r1", 3), {"r1": STYLES["r1"]}, lost=lost.assign(part="support"))
+    assert len(other.data) == 1
+
+
+def test_baselines_are_level_lines_on_the_plots_of_meta_validation_only():
+    references = pd.DataFrame(
+        {"series": ["unigram"], "nats": [math.log(2) * 500], "tokens": [50], "bytes": [100], "chars": [80]}
+    )
+    both = pd.concat([sums(run, 3, part=part) for part in ("query", "validation") for run in STYLES])
+    figure = curves.learning_curves(both, STYLES, references=references)
+    [line] = [trace for trace in figure.data if trace.text is not None]
+    assert line.yaxis == "y2"
+    assert list(line.y) == pytest.approx([5.0, 5.0])
+    assert list(line.x) == [1, 3]
+    assert line.text[1] == "unigram"
+
+
+def test_any_scalar_is_an_axis_under_its_own_name_and_its_order_is_that_of_steps():
+    curve = sums("r1", 3).assign(x=[5.0, 1.0, 3.0])
+    figure = curves.learning_curves(curve, {"r1": STYLES["r1"]}, CurveView(x="gradient_norm"))
+    assert titles(figure.select_xaxes()) == ["gradient norm"]
+    assert list(figure.data[0].x) == [5, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([1, 2], np.int32), ([1.5], np.float32), ([1e12], np.float32), ([math.nan], np.float32)],
+)
+def test_numbers_are_sent_in_four_bytes(values, kind):
+    assert lines.packed(np.array(values, dtype=float)).dtype == kind
 
 
 def test_a_nan_loss_is_a_gap_not_a_zero():

@@ -9,7 +9,7 @@ import pytest
 
 from metalm.dashboard import palette
 from metalm.dashboard.charts import curves, diagnostics, matrices
-from metalm.dashboard.charts.curves import CurveView
+from metalm.dashboard.charts.lines import CurveView
 
 STYLES = palette.run_styles({"r1": "first", "r2": "second <b>&</b>"})
 ONE = {"r1": STYLES["r1"]}
@@ -23,7 +23,9 @@ def points(run="r1", panels=("",), steps=(pd.NA,), num=4) -> pd.DataFrame:
             "panel": panel,
             "adaptation_step": step,
             "x": x,
-            "value": x + (0 if step is pd.NA else 10 * step),
+            "step": x,
+            "reports": 1,
+            **dict.fromkeys(("value", "low", "high"), x + (0 if step is pd.NA else 10 * step)),
         }
         for panel in panels
         for step in steps
@@ -101,6 +103,14 @@ def test_smoothing_leaves_the_raw_line_behind():
     assert smooth.y[-1] < 49
 
 
+def test_a_band_reaches_from_the_least_to_the_greatest_report():
+    wide = points().assign(low=[0, 0, 1, 1], high=[0, 2, 4, 3], reports=[1, 9, 9, 1])
+    band, line = diagnostics.measure_curves(wide, ONE, CurveView(), "norm").data
+    assert list(band.x) == [0, 1, 2, 3, 3, 2, 1, 0]
+    assert list(band.y) == [0, 2, 4, 3, 1, 1, 0, 0]
+    assert list(line.y) == [0, 1, 2, 3]
+
+
 def test_log_axes_are_those_of_the_view():
     figure = diagnostics.measure_curves(points(), ONE, CurveView(log_x=True, log_y=True), "norm")
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", "log")
@@ -116,9 +126,9 @@ def test_no_point_is_told_in_words():
     [("gradient_evaluations", "gradient evaluations (tokens)"), ("flops", "estimated FLOPs")],
 )
 def test_compute_is_an_x_axis_of_learning_curves_in_short_numbers(x, title):
-    curve = pd.DataFrame(
-        {"run": "r1", "part": "query", "x": [1e9, 2e9], "nats": 1.0, "tokens": 1, "bytes": 1, "chars": 1}
-    )
+    counts = ("nats", "tokens", "bytes", "chars")
+    sums = {end + count: 1 for end in ("", "low_", "high_") for count in counts}
+    curve = pd.DataFrame({"run": "r1", "part": "query", "x": [1e9, 2e9], "step": [1, 2], **sums})
     figure = curves.learning_curves(curve, ONE, CurveView(x=x))
     assert figure.layout.xaxis.title.text == title
     assert figure.layout.xaxis.tickformat == "~s"

@@ -1,14 +1,12 @@
-"""Learning curves: one line a run and part, in any unit, with a smoothed line before the raw one.
+"""Learning curves: one line a run and part, in any unit, in a band from the least to the greatest report.
 
-Values are derived from summed nats and counts, also in smoothing and thinning: both act on the sums, so no
-average of averages is drawn.
+Values are derived from summed nats and counts, also in smoothing and in thinning, which the store does: both
+act on the sums, so no average of averages is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,35 +14,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from metalm.dashboard import palette
-from metalm.dashboard.charts import frame
+from metalm.dashboard.charts import frame, lines
+from metalm.dashboard.charts.lines import DEFAULT_VIEW, SPIKE, CurveView
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate.statistics import UNITS, Unit
 
-Progress = Literal["step", "tokens", "wall_seconds", "gradient_evaluations", "flops"]
-PROGRESS: dict[Progress, str] = {
-    "step": "outer steps",
-    "tokens": "tokens trained on",
-    "wall_seconds": "seconds, meta-validation included",
-    "gradient_evaluations": "gradient evaluations (tokens)",
-    "flops": "estimated FLOPs",
-}
-_LARGE = ("tokens", "gradient_evaluations", "flops")  # told as 2 M, 3 G
-_COUNTS = ["nats", "tokens", "bytes", "chars"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurveView:
-    """How learning curves are looked at. `smoothing` is the share kept of the past, 0 to 0.99."""
-
-    unit: Unit = "bits per byte"
-    x: Progress = "step"
-    log_x: bool = False
-    log_y: bool = False
-    smoothing: float = 0.0
-
-
-DEFAULT_VIEW = CurveView()
-SPIKE = {"spikethickness": 1, "spikedash": "dot", "spikecolor": frame.BORDER, "spikemode": "across"}
+COUNTS = ["nats", "tokens", "bytes", "chars"]
+_MARKED = 40  # points, up to which each has a marker
+_UNIFIED = 8  # runs, up to which one card tells of all of them
 
 
 def learning_curves(
@@ -52,42 +29,59 @@ def learning_curves(
     styles: Mapping[str, RunStyle],
     view: CurveView = DEFAULT_VIEW,
     vocabularies: Mapping[str, str] | None = None,
+    *,
+    references: pd.DataFrame | None = None,
+    lost: pd.DataFrame | None = None,
 ) -> go.Figure:
-    """Loss against training. Columns: run, part, x, nats, tokens, bytes, chars (sums), in any order of rows.
+    """Loss against training. Columns: run, part, x, step, the sums nats, tokens, bytes, chars, and these with
+    low_ and high_ before them, of the least and the greatest report.
 
     `x` holds what `view.x` names. One run: its parts on one plot. Several runs: a plot a part. Perplexity and
     nats per token of two vocabularies (run -> name in `vocabularies`) never share a plot: each gets its own.
+
+    references: series, nats, tokens, bytes, chars of what meta-validation is measured against; a line each on
+    the plots that have it. lost: run, part, task, step, x, value of every number that is none; a cross each.
     """
     curve = _in_order(curve[curve["run"].isin(styles)], styles)
     if curve.empty:
         return frame.empty("no points yet")
     panels = _panels(curve, view.unit, vocabularies or {})
-    titled = list(panels) if len(panels) > 1 else None
-    height = 340 + 250 * (len(panels) - 1)
-    gap = 30 / height  # pixels, as a share
-    figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=gap, subplot_titles=titled)
+    figure, height = _plots(list(panels))
+    pace = lines.pace(curve["x"].to_numpy(float))
+    named: set[str] = set()
+    for row, points in enumerate(panels.values(), start=1):
+        groups = points.groupby(["run", "part"], sort=False)
+        traces = []
+        for (run, part), line in groups:
+            shown = _parts_or_runs(styles, run, part)
+            traces += _line(line, shown, view, row, pace, legend=shown.name not in named, crowd=len(groups))
+            traces += _crosses(lost, line, run, part, shown, view)
+            named.add(shown.name)
+        if references is not None and "validation" in set(points["part"]):
+            traces += _references(references, points, view)
+        figure.add_traces(traces, rows=[row] * len(traces), cols=[1] * len(traces))
+        values = _values(points, view.unit)
+        figure.update_yaxes(title_text=view.unit, row=row, **lines.y_axis(view, values))
+    frame.dress(figure, height=height)
+    figure.update_xaxes(**lines.x_axis(view), showspikes=True, **SPIKE)
+    figure.update_xaxes(title_text=lines.x_title(view.x), row=len(panels))
+    return figure.update_layout(hovermode="x unified" if len(styles) <= _UNIFIED else "closest")
+
+
+def _plots(names: list[str]) -> tuple[go.Figure, int]:
+    """Empty plots one below the other, and their height."""
+    height = 340 + 250 * (len(names) - 1)
+    figure = make_subplots(
+        rows=len(names),
+        shared_xaxes=True,
+        vertical_spacing=30 / height,  # pixels, as a share
+        subplot_titles=names if len(names) > 1 else None,
+    )
     # In the plot's upper right corner: losses fall, so it is empty, and the legend keeps the upper left.
     figure.update_annotations(
         x=0.995, xanchor="right", yanchor="top", font={"size": 13, "color": frame.MUTED}
     )
-    named: set[str] = set()
-    for row, points in enumerate(panels.values(), start=1):
-        for (run, part), line in points.groupby(["run", "part"], sort=False):
-            shown = _parts_or_runs(styles, run, part)
-            _add_line(figure, row, line, shown, view, legend=shown.name not in named)
-            named.add(shown.name)
-        values = np.concatenate([trace.y for trace in figure.select_traces(row=row)])
-        figure.update_yaxes(title_text=view.unit, row=row, **frame.log_or_linear(view.log_y, values))
-    frame.dress(figure, height=height)
-    figure.update_xaxes(**x_axis(view), showspikes=True, **SPIKE)
-    figure.update_xaxes(title_text=PROGRESS[view.x], row=len(panels))
-    return figure.update_layout(hovermode="x unified" if len(styles) <= 8 else "closest")
-
-
-def x_axis(view: CurveView) -> dict[str, Any]:
-    """Settings of an x axis along training, but for its title."""
-    large = {"tickformat": "~s"} if view.x in _LARGE and not view.log_x else {}
-    return {**frame.log_or_linear(view.log_x), **large}
+    return figure, height
 
 
 def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
@@ -120,59 +114,94 @@ def _parts_or_runs(styles: Mapping[str, RunStyle], run: str, part: str) -> RunSt
     return RunStyle(part, palette.PARTS[part][0], "solid", style.symbol)
 
 
-def _add_line(
-    figure: go.Figure, row: int, points: pd.DataFrame, style: RunStyle, view: CurveView, *, legend: bool
-) -> None:
-    points = thinned(points.sort_values("x", kind="stable"))
+def _line(
+    points: pd.DataFrame, style: RunStyle, view: CurveView, row: int, pace: float, *, legend: bool, crowd: int
+) -> list[go.Scatter]:
+    """The band, the raw line where another is smoothed from it, and the line."""
+    points = points.sort_values("step", kind="stable")
     x = frame.placed(points["x"].to_numpy(float), log=view.log_x)
+    raw = frame.placed(_values(points, view.unit), log=view.log_y)
+    ends = [frame.placed(_values(points, view.unit, end), log=view.log_y) for end in ("low_", "high_")]
+    uid = f"{style.name}/{row}"  # a line hidden by the reader stays hidden when others come
+    traces = [lines.band(x, *ends, style, num_lines=crowd, uid=uid)]
+    shown = raw
     if view.smoothing > 0:
-        behind = go.Scatter(
-            x=x,
-            y=frame.placed(_values(points, view.unit), log=view.log_y),
-            mode="lines",
-            line={"color": style.colour, "width": 1},
-            opacity=0.3,
-            hoverinfo="skip",
-            showlegend=False,
+        traces.append(lines.raw_behind(x, raw, style))
+        sums = lines.smoothed(
+            points["x"].to_numpy(float), points[COUNTS].to_numpy(float), view.smoothing, pace
         )
-        figure.add_trace(behind, row=row, col=1)
+        shown = frame.placed(_values(pd.DataFrame(sums, columns=COUNTS), view.unit), log=view.log_y)
     line = go.Scatter(
-        x=x,
-        y=frame.placed(_values(smoothed(points, view.smoothing), view.unit), log=view.log_y),
+        x=lines.packed(x),
+        y=lines.packed(shown),
         name=frame.safe(style.name),
-        uid=f"{style.name}/{row}",  # a line hidden by the reader stays hidden when others come
+        uid=uid,
         legendgroup=style.name,
         showlegend=legend,
-        mode="lines+markers" if len(points) <= 40 and not view.smoothing else "lines",
+        mode="lines+markers" if len(points) <= _MARKED and not view.smoothing else "lines",
         line={"color": style.colour, "dash": style.dash, "width": 2},
         marker={"symbol": style.symbol, "size": 6},
         hovertemplate="%{y:.4g} " + view.unit + "<extra>%{fullData.name}</extra>",
     )
-    figure.add_trace(line, row=row, col=1)
+    return [trace for trace in (*traces, line) if trace is not None]
 
 
-def _values(points: pd.DataFrame, unit: Unit) -> np.ndarray:
+def _crosses(
+    lost: pd.DataFrame | None, line: pd.DataFrame, run: str, part: str, style: RunStyle, view: CurveView
+) -> list[go.Scatter]:
+    """A cross on the line at every number that is none, which says whose and when."""
+    if lost is None or (own := lost[(lost["run"] == run) & (lost["part"] == part)]).empty:
+        return []
+    x, heights = line["x"].to_numpy(float), _values(line, view.unit)
+    nearest = np.abs(x[:, None] - own["x"].to_numpy(float)[None, :]).argmin(axis=0)
+    told = [
+        f"{value}: task {frame.safe(task)}, outer step {step}"
+        for value, task, step in zip(own["value"], own["task"], own["step"], strict=True)
+    ]
+    return [
+        go.Scatter(
+            x=lines.packed(frame.placed(own["x"].to_numpy(float), log=view.log_x)),
+            y=lines.packed(frame.placed(heights[nearest], log=view.log_y)),
+            mode="markers",
+            marker={
+                "symbol": "x",
+                "size": 9,
+                "color": style.colour,
+                "line": {"width": 1, "color": frame.TEXT},
+            },
+            text=told,
+            hovertemplate="%{text}<extra>" + frame.safe(style.name) + "</extra>",
+            showlegend=False,
+            legendgroup=style.name,
+        )
+    ]
+
+
+def _references(references: pd.DataFrame, points: pd.DataFrame, view: CurveView) -> list[go.Scatter]:
+    """A level line each, with its name at the right end."""
+    ends = frame.placed(np.array([points["x"].min(), points["x"].max()], dtype=float), log=view.log_x)
+    styles = palette.baseline_styles(list(references["series"]))
+    values = _values(references, view.unit)
+    return [
+        go.Scatter(
+            x=lines.packed(ends),
+            y=lines.packed(np.full(2, value)),
+            mode="lines+text",
+            line={"color": styles[name].colour, "dash": styles[name].dash, "width": 1.2},
+            text=["", frame.safe(name)],
+            textposition="top left",
+            textfont={"size": 11.5, "color": frame.MUTED},
+            hovertemplate="%{y:.4g} " + view.unit + "<extra>" + frame.safe(name) + "</extra>",
+            showlegend=False,
+            uid=f"reference/{name}",
+        )
+        for name, value in zip(references["series"], values, strict=True)
+    ]
+
+
+def _values(points: pd.DataFrame, unit: Unit, end: str = "") -> np.ndarray:
+    """The points in a unit; end: `low_` or `high_` for their least or greatest report."""
     derive, count = UNITS[unit]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = derive(points["nats"].to_numpy(float), points[count].to_numpy(float))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        values = derive(points[f"{end}nats"].to_numpy(float), points[f"{end}{count}"].to_numpy(float))
     return np.where(np.isfinite(values), values, np.nan)  # a gap in the line
-
-
-def smoothed(points: pd.DataFrame, smoothing: float) -> pd.DataFrame:
-    """Exponentially weighted sums of nats and counts, row by row; 0 leaves them as they are."""
-    if smoothing <= 0:
-        return points
-    # A NaN loss takes its counts with it, or the tokens behind it would count without their nats.
-    scored = points[_COUNTS].astype(float).where(np.isfinite(points["nats"].astype(float)), axis=0)
-    sums = scored.ewm(alpha=1 - smoothing, ignore_na=True).mean()
-    return points.assign(**{name: sums[name] for name in _COUNTS})
-
-
-def thinned(points: pd.DataFrame, max_points: int = frame.MAX_POINTS) -> pd.DataFrame:
-    """At most `max_points` rows: neighbours are summed, each sum at its last x; nothing is left out."""
-    if len(points) <= max_points:
-        return points
-    bucket = np.arange(len(points)) * max_points // len(points)
-    # min_count keeps a bucket of NaN a NaN instead of a loss of zero.
-    sums = points[_COUNTS].groupby(bucket).sum(min_count=1)
-    return sums.assign(x=points["x"].groupby(bucket).last())

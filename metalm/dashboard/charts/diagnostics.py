@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from metalm.dashboard import palette
-from metalm.dashboard.charts import frame
-from metalm.dashboard.charts.curves import PROGRESS, SPIKE, CurveView, x_axis
+from metalm.dashboard.charts import frame, lines
+from metalm.dashboard.charts.lines import SPIKE, CurveView
 from metalm.dashboard.palette import RunStyle
 
 _ONE_PLOT, _ROW = 360, 190  # pixels
@@ -23,7 +24,8 @@ _STEP_RAMP = palette.SEQUENTIAL[3:]  # paler ones cannot be told from the page
 def measure_curves(
     points: pd.DataFrame, styles: Mapping[str, RunStyle], view: CurveView, title: str
 ) -> go.Figure:
-    """A line a run, a plot a panel. Columns: run, panel ("" where there is one plot), x, value.
+    """A line a run, a plot a panel. Columns: run, panel ("" where there is one plot), step, x,
+    value, low, high, reports.
 
     Optional column adaptation_step: a single run then has a line a step, pale to dark; of several runs a line
     is a run, so that each of them must have one step at most. `view.unit` is not read; title: of the y axes.
@@ -55,9 +57,9 @@ def measure_curves(
             _add_line(figure, line, style, view, legend=is_new, row=row, col=column)
             named.add(style.name)
         values = own["value"].to_numpy(float)
-        figure.update_yaxes(row=row, col=column, **frame.log_or_linear(view.log_y, values))
+        figure.update_yaxes(row=row, col=column, **lines.y_axis(view, values))
         is_lowest = place + columns >= len(panels)
-        figure.update_xaxes(title_text=PROGRESS[view.x] if is_lowest else "", row=row, col=column)
+        figure.update_xaxes(title_text=lines.x_title(view.x) if is_lowest else "", row=row, col=column)
     _dressed(figure, view, title, height)
     if columns > 1:
         figure.update_layout(meta={"narrow": _one_column(figure.layout.to_plotly_json(), len(panels))})
@@ -97,7 +99,7 @@ def _legend_y(height: int) -> float:
 def _dressed(figure: go.Figure, view: CurveView, title: str, height: int) -> None:
     frame.dress(figure, height=height)
     # One zoom for all: what happened there in one plot is looked for in the others.
-    figure.update_xaxes(**x_axis(view), matches="x", showspikes=True, **SPIKE)
+    figure.update_xaxes(**lines.x_axis(view), matches="x", showspikes=True, **SPIKE)
     figure.update_yaxes(title_text=title, col=1)
     figure.update_layout(margin={"t": 62}, legend={"y": _legend_y(height)}, hovermode="x unified")
 
@@ -123,36 +125,33 @@ def _step_style(step: int, place: int, num: int) -> RunStyle:
 def _add_line(
     figure: go.Figure, points: pd.DataFrame, style: RunStyle, view: CurveView, *, legend: bool, **place: int
 ) -> None:
-    points = points.sort_values("x", kind="stable")
-    x, values = frame.placed(points["x"].to_numpy(float), log=view.log_x), points["value"].astype(float)
-    if view.smoothing > 0:
-        behind = {"color": style.colour, "width": 1}
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=frame.placed(values.to_numpy(), log=view.log_y),
-                mode="lines",
-                line=behind,
-                opacity=0.3,
-                hoverinfo="skip",
-                showlegend=False,
-                legendgroup=style.name,
-            ),
-            **place,
-        )
-        values = values.ewm(alpha=1 - view.smoothing).mean()
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=frame.placed(values.to_numpy(), log=view.log_y),
-            name=frame.safe(style.name),
-            uid=f"{style.name}/{place['row']}/{place['col']}",
-            legendgroup=style.name,
-            showlegend=legend,
-            mode="lines+markers" if len(points) <= 25 and not view.smoothing else "lines",
-            line={"color": style.colour, "dash": style.dash, "width": 1.8},
-            marker={"symbol": style.symbol, "size": 5},
-            hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
-        ),
-        **place,
+    points = points.sort_values("step", kind="stable")
+    raw_x = points["x"].to_numpy(float)
+    x = frame.placed(raw_x, log=view.log_x)
+    values, low, high = (
+        frame.placed(points[name].to_numpy(float), log=view.log_y) for name in ("value", "low", "high")
     )
+    uid = f"{style.name}/{place['row']}/{place['col']}"
+    shown = values
+    traces = [lines.band(x, low, high, style, num_lines=1, uid=uid)]
+    if view.smoothing > 0:
+        traces.append(lines.raw_behind(x, values, style))
+        weights = points["reports"].to_numpy(float)
+        sums = np.stack([points["value"].to_numpy(float) * weights, weights], axis=1)
+        kept = lines.smoothed(raw_x, sums, view.smoothing, lines.pace(raw_x))
+        shown = frame.placed(kept[:, 0] / kept[:, 1], log=view.log_y)
+    line = go.Scatter(
+        x=lines.packed(x),
+        y=lines.packed(shown),
+        name=frame.safe(style.name),
+        uid=uid,
+        legendgroup=style.name,
+        showlegend=legend,
+        mode="lines+markers" if len(points) <= 25 and not view.smoothing else "lines",
+        line={"color": style.colour, "dash": style.dash, "width": 1.8},
+        marker={"symbol": style.symbol, "size": 5},
+        hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
+    )
+    for trace in (*traces, line):
+        if trace is not None:
+            figure.add_trace(trace, **place)
