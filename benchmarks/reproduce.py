@@ -32,8 +32,8 @@ FULL = {
     "meta_tokens": "30000000",
     "draws": "3",
     "costly_seeds": "3",
-    "controls": "drawing.made_up=0.2;model.dropout=0.1;optimizer.weight_decay=0.1;optimizer.lr=0.001",
-    "meta_tried": "drawing.made_up=0.2;inner.lr=0.25;inner.steps=10;optimizer.lr=0.003",
+    "controls": "optimizer.lr=0.001;model.dropout=0.1;optimizer.weight_decay=0.1;drawing.made_up=0.2",
+    "meta_tried": "inner.steps=15;inner.lr=0.25;drawing.made_up=0.2;optimizer.lr=0.003",
 }
 MODELS = ROOT / "metalm" / "samples" / "models"
 

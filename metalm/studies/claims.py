@@ -65,11 +65,11 @@ class Claims(Study):
         "further settings of meta-trained runs, where their algorithm has them",
     )
     meta_tried: str = setting(
-        "drawing.made_up=0.2",
+        "inner.steps=15",
         "other settings of meta-trained runs that the first seed tries, with ; between; the best are taken",
     )
     controls: str = setting(
-        "drawing.made_up=0.2",
+        "optimizer.lr=0.001",
         "other settings of the control that the first seed tries, with ; between; the best is taken",
     )
 

@@ -58,7 +58,7 @@ class Family:
         """
         rows = self.rows[self.rows["asked"] == f"{self.name}: along the way"]
         tasks = pd.concat([statistics.by_task(part) for _, part in rows.groupby("split_id")])
-        return pd.concat([_along(part) for _, part in tasks.groupby("support_bytes")], ignore_index=True)
+        return pd.concat([along(part) for _, part in tasks.groupby("support_bytes")], ignore_index=True)
 
     def same_seeds(self, what: str, *, as_for: str) -> pd.DataFrame:
         """`tasks` of the very runs that were judged under another name too."""
@@ -78,7 +78,7 @@ class Family:
         return Family(self.name, part, self.best, self.control).tasks(what)
 
 
-def _along(tasks: pd.DataFrame) -> pd.DataFrame:
+def along(tasks: pd.DataFrame) -> pd.DataFrame:
     """`summary` of tasks at one support size after the steps at which every one of them was judged, or later
     than its last."""
     wide = tasks.pivot(

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from study_homes import QUICK, SMALL, study_home
 
@@ -11,6 +12,7 @@ from metalm.learn.tuning import Adaptation
 from metalm.studies import kept
 from metalm.studies.carry_out import carry_out, finished_runs
 from metalm.studies.claims import CONTROL, Claims
+from metalm.studies.claims_evidence import along
 from metalm.studies.claims_keys import key_of
 from metalm.studies.evidence import tuned_bits
 from metalm.studies.report import read
@@ -107,6 +109,21 @@ def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
     difference = mean_of(best) - mean_of(control)
     assert line["difference"] == pytest.approx(difference, abs=1e-9)
     assert line["fewer bits %"] == pytest.approx(-100 * difference / mean_of(control))
+
+
+def test_along_the_way_a_task_stays_as_it_is_after_its_last_step():
+    values = {"one": {0: 4.0, 1: 3.0, 2: 2.0}, "two": {0: 6.0, 1: 5.0, 3: 4.0, 5: 1.0}}
+    tasks = pd.DataFrame(
+        [
+            {"series": "a", "task_id": task, "support_bytes": 512, "adaptation_step": step, "value": value}
+            for task, steps in values.items()
+            for step, value in steps.items()
+        ]
+    )
+    table = along(tasks)
+    # After step 2 one of them was not judged, though it went on.
+    assert dict(zip(table["adaptation_step"], table["mean"], strict=True)) == {0: 5.0, 1: 4.0, 3: 3.0, 5: 1.5}
+    assert set(table["tasks"]) == {2}
 
 
 def test_every_method_has_a_row(home, study):
