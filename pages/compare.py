@@ -10,6 +10,7 @@ from metalm.dashboard import (
     compare_tasks,
     compare_training,
     diagnostics,
+    run_sharing,
     state,
 )
 
@@ -19,7 +20,11 @@ st.caption(
 )
 state.show_notices()
 runs = compare_runs.choose()
-view = state.switch("View", ["Curves", "Tasks", "Means", "Over training", "Diagnostics", "Settings"], "view")
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    view = state.switch(
+        "View", ["Curves", "Tasks", "Means", "Over training", "Diagnostics", "Settings"], "view"
+    )
+    run_sharing.report(runs)
 if view == "Curves":
     compare_curves.show(runs)
 elif view == "Tasks":

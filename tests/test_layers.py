@@ -18,7 +18,8 @@ LAYERS = [
     {"metalm.jobs"},
     {"metalm.sharing"},
     {"metalm.studies"},
-    {"metalm.dashboard.charts"},  # figures and colours know no screen: reports are drawn with them, too
+    # Figures, what they show and their colours know no screen: reports are made of them, too.
+    {"metalm.dashboard.charts", "metalm.dashboard.compare_evidence"},
     {"metalm.dashboard.palette", "metalm.dashboard.wording"},
     {"metalm.home"},
     {"metalm.store", "metalm.evaluate"},

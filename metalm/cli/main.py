@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from metalm.cli import corpora, runs, splits, studies, training
+from metalm.cli import corpora, runs, sharing, splits, studies, training
 from metalm.cli.output import note, print_stream
 from metalm.cli.perform import AsJson, Settings, perform
 from metalm.config.places import ROOT, default_home
@@ -31,6 +31,7 @@ cli.add_typer(splits.commands, name="splits")
 cli.add_typer(runs.commands, name="runs")
 cli.add_typer(studies.commands, name="study")
 training.add_to(cli)
+sharing.add_to(cli)
 
 
 @cli.callback()

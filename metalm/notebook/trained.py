@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from metalm import units
-from metalm.config import RunConfig, run_config
+from metalm.config import RunConfig, length_for, run_config
 from metalm.evaluate.live import adapt_live, character_nats
 from metalm.evaluate.sampling import as_text, sample, sample_streams
 from metalm.home.loading import Loaded, load_beside
@@ -17,7 +17,6 @@ from metalm.learn.inner import SupportSet, adapt
 from metalm.learn.rules import Rule
 from metalm.learn.score import Stream, stream_nats
 from metalm.learn.score import score as scored
-from metalm.learn.tuning import length_for
 from metalm.model.engines import engine_for
 from metalm.model.fast_weights import Weights
 from metalm.model.task_weights import of_task, shared

@@ -40,6 +40,7 @@ OPERATIONS: dict[str, Operation] = {
     "runs delete": runs.delete,
     "runs export": runs.export,
     "runs import": runs.import_,
+    "report": runs.report,
     "runs table": reading.table,
     "runs curve": reading.curve,
     "runs evaluations": reading.evaluations,

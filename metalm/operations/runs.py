@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metalm.operations.numbers import finite
+from metalm.sharing.run_report import write_report
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -70,6 +71,12 @@ def export(
 def import_(home: Home, _jobs: JobManager, *, directory: str) -> Iterator[Line]:
     """One line: the run of the bundle in `directory`. BundleError: it is none, or contradicts the home."""
     yield {"event": "imported", **run_line(home, home.import_run(Path(directory)))}
+
+
+def report(home: Home, _jobs: JobManager, *, runs: Sequence[str], out: str) -> Iterator[Line]:
+    """One line: the runs side by side in one file, HTML with live charts or Markdown, as `out` ends."""
+    path = write_report(home, runs, Path(out))
+    yield {"event": "reported", "file": str(path), "bytes": path.stat().st_size}
 
 
 def run_line(home: Home, run: Run) -> Line:

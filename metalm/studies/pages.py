@@ -1,14 +1,18 @@
-"""A report as Markdown and as one HTML file that needs nothing else, on a light page and on a dark one."""
+"""A report as Markdown and as one HTML file that needs nothing else, on a light page and on a dark one.
+
+Charts, where a report has any, come alive by scripts that the caller brings along: see `metalm.sharing`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from metalm.studies.look import DARK_TWIN
-from metalm.studies.report import FIGURES_DIR, Figure, Report, Table, shown
+from metalm.studies.report import FIGURES_DIR, Chart, Figure, Part, Report, Table, shown
 
 
 def markdown(report: Report) -> str:
@@ -29,9 +33,11 @@ def settings_table(report: Report) -> Table:
     return Table(caption="", columns=("setting", "value"), rows=rows)
 
 
-def _markdown_part(part: str | Table | Figure) -> str:
+def _markdown_part(part: Part) -> str:
     if isinstance(part, str):
         return part
+    if isinstance(part, Chart):
+        return f"*{part.alt}: drawn in the HTML file. {part.caption}*"
     if isinstance(part, Figure):
         return f"![{part.alt}]({FIGURES_DIR}/{part.name}.svg)\n\n*{part.caption}*"
     return _markdown_table(part)
@@ -44,8 +50,8 @@ def _markdown_table(table: Table) -> str:
     return f"{body}\n\n*{table.caption}*" if table.caption else body
 
 
-def html(report: Report) -> str:
-    """One HTML file: figures and styles stand in it, nothing is fetched."""
+def html(report: Report, scripts: Sequence[str] = ()) -> str:
+    """One HTML file that fetches nothing: figures, styles and `scripts`, which draw charts, stand in it."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -54,8 +60,16 @@ def html(report: Report) -> str:
         settings=settings_table(report),
         inline=lambda figure: Markup(inline_svg(figure)),  # our own drawing, not a user's text
         is_figure=lambda part: isinstance(part, Figure),
+        is_chart=lambda part: isinstance(part, Chart),
+        in_script=in_script,
+        scripts=[Markup(script.replace("</script", "<\\/script")) for script in scripts],
         is_table=lambda part: isinstance(part, Table),
     )
+
+
+def in_script(json_text: str) -> Markup:
+    """JSON as it may stand in a script element, whatever texts are in it."""
+    return Markup(json_text.replace("<", "\\u003c"))
 
 
 def themed_svg(figure: Figure) -> str:
@@ -125,6 +139,10 @@ figcaption, .caption { color: light-dark(#5c6579, #9aa5b8); font-size: .9em; }
 {% for part in section.parts %}
 {% if is_figure(part) %}
 <figure>{{ inline(part) }}<figcaption>{{ part.caption }}</figcaption></figure>
+{% elif is_chart(part) %}
+<figure><div class="chart" role="img" aria-label="{{ part.alt }}"></div>
+<script type="application/json">{{ in_script(part.figure) }}</script>
+<figcaption>{{ part.caption }}</figcaption></figure>
 {% elif is_table(part) %}
 {{ tabulated(part) }}
 {% else %}
@@ -134,6 +152,9 @@ figcaption, .caption { color: light-dark(#5c6579, #9aa5b8); font-size: .9em; }
 {% endfor %}
 <h2>Settings</h2>
 {{ tabulated(settings) }}
+{% for script in scripts %}
+<script>{{ script }}</script>
+{% endfor %}
 </body>
 </html>
 """

@@ -57,11 +57,24 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A drawing in which readers zoom and hover, in HTML alone. figure: as plotly writes it, JSON."""
+
+    name: str
+    caption: str
+    alt: str
+    figure: str
+
+
+Part = str | Table | Figure | Chart
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with what stands below it: paragraphs, tables and figures in their order."""
+    """A heading with what stands below it: paragraphs, tables and drawings in their order."""
 
     title: str
-    parts: tuple[str | Table | Figure, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +113,16 @@ class Report:
         )
 
 
-def _part_json(part: str | Table | Figure) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"text": part}
-    return {"table" if isinstance(part, Table) else "figure": asdict(part)}
+def _part_json(part: Part) -> dict[str, Any]:
+    return {"text": part} if isinstance(part, str) else {type(part).__name__.lower(): asdict(part)}
 
 
-def _part(data: Mapping[str, Any]) -> str | Table | Figure:
+def _part(data: Mapping[str, Any]) -> Part:
     if "text" in data:
         return data["text"]
-    if "figure" in data:
-        return Figure(**data["figure"])
+    for kind in (Figure, Chart):
+        if kind.__name__.lower() in data:
+            return kind(**data[kind.__name__.lower()])
     table = data["table"]
     return Table(
         caption=table["caption"],

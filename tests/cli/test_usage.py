@@ -27,6 +27,8 @@ from metalm.cli.perform import comma_separated
         (["evaluate", "r", "--role", "test"], "--role"),
         (["sample", "r", "--bytes", "0"], "--bytes"),
         (["app", "--port", "70000"], "--port"),
+        (["report"], "Missing argument"),
+        (["report", "r", "--out", "report.pdf"], "--out"),
         (["corpora", "add", "a.txt", "b.txt", "--name", "x"], "only one file"),
     ],
 )

@@ -1,0 +1,6 @@
+"""What leaves a home for others' eyes and tools, and what comes from there.
+
+run_report  several runs as a report: one HTML file with live charts, or Markdown
+histories   a run as other trackers see it: parameters, scalars over steps, results
+trackers    the trackers there are, each with what it can do
+"""
