@@ -32,6 +32,7 @@ FULL = {
     "meta_tokens": "30000000",
     "draws": "3",
     "costly_seeds": "3",
+    "costly_splits": "languages,domains",
     "controls": "optimizer.lr=0.001;model.dropout=0.1;optimizer.weight_decay=0.1;drawing.made_up=0.2",
     "meta_tried": "inner.steps=15;inner.lr=0.25;drawing.made_up=0.2;optimizer.lr=0.003",
 }

@@ -16,7 +16,7 @@ import pandas as pd
 from metalm.config import setting
 from metalm.config.settings import pairs
 from metalm.errors import ConfigError, SplitError
-from metalm.studies.claims_keys import is_of, key_of, those_of, validated
+from metalm.studies.claims_keys import LEARN_RATES, is_of, key_of, those_of, validated
 from metalm.studies.plan import Asked, Planned, Study, has_diverged, numbers
 from metalm.studies.pretrained import MetaAlgorithm, PresetName
 from metalm.studies.report import Report
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 JOINT, SEQUENTIAL, CONTROL = "joint", "sequential", "joint continued"
 FEW_STEPS = 5
+_COSTLY = ("ways", "formula")  # what is asked on `costly_splits` alone
 _ALIKE = 0.05  # compute that differs by less is as much
 
 
@@ -47,12 +48,15 @@ class Claims(Study):
     preset: PresetName = setting("small", "size of the network")
     seeds: int = setting(3, "runs of each kind", at_least=1, at_most=100)
     costly_seeds: int = setting(
-        1, "of them, those judged by other ways, experts and caches too", at_least=1, at_most=100
+        1, "of them, those judged by other ways, experts and caches, too", at_least=1, at_most=100
+    )
+    costly_splits: str = setting(
+        "languages", "of the splits, those on which other ways and experts are judged, too"
     )
     joint_tokens: int = setting(
-        4_000_000, "tokens of joint pre-training; folds of a family share them", at_least=1
+        3_000_000, "tokens of joint pre-training; folds of a family share them", at_least=1
     )
-    meta_tokens: int = setting(2_000_000, "tokens of meta-training; likewise", at_least=1)
+    meta_tokens: int = setting(1_500_000, "tokens of meta-training; likewise", at_least=1)
     support: str = setting("512,2048,10240", "bytes of the support sets")
     draws: int = setting(1, "support sets of each size in a task", at_least=1, at_most=100)
     joint_set: str = setting(
@@ -100,7 +104,7 @@ class Claims(Study):
 
     def families(self, home: Home) -> dict[str, list[str]]:
         """The folds of each split that is named: those of its family, by name."""
-        named = [home.split(ref) for ref in filter(None, map(str.strip, self.splits.split(",")))]
+        named = [home.split(name) for name in self.named(home, self.splits)]
         return {
             split.name: sorted(
                 each.name
@@ -110,7 +114,12 @@ class Claims(Study):
             for split in named
         }
 
+    def named(self, home: Home, text: str) -> list[str]:
+        """The names of the splits that a setting names. NotFoundError."""
+        return [home.split(ref).name for ref in filter(None, map(str.strip, text.split(",")))]
+
     def check(self, home: Home) -> None:
+        self.named(home, self.costly_splits)
         for folds in self.families(home).values():
             for name in folds:
                 for role in ("meta-validation", "meta-test"):
@@ -244,7 +253,7 @@ class Claims(Study):
 
     def evaluations(self, home: Home, runs: Mapping[str, Run]) -> list[Asked]:
         runs = {key: run for key, run in runs.items() if not has_diverged(run)}
-        asked = []
+        asked, costly_families = [], self.named(home, self.costly_splits)
         test = {"role": "meta-test", "support": self.support_bytes, "draws": self.draws, "ends": True}
         for family, folds in self.families(home).items():
             best = self.best(folds, runs)
@@ -257,14 +266,27 @@ class Claims(Study):
             static = tuple(key for series in sorted(keys) for key in keys[series])
             costly = tuple(key for key in both if int(key.rpartition(" ")[2]) < self.costly_seeds)
             of_best = tuple(key for key in costly if is_of(key, best, folds))
+            rated = tuple(
+                key
+                for name in LEARN_RATES
+                if name in self.algorithm_names
+                for key in keys[self.chosen(name, folds, runs)]
+                if int(key.rpartition(" ")[2]) < self.costly_seeds
+            )
+            wanted = [
+                ("static", static, {}),
+                ("few steps", both, {"steps": FEW_STEPS}),
+                ("along the way", costly, {"ends": False}),
+                ("one rate", rated, {"methods": ("one rate",)}),
+                ("ways", of_best, {"methods": ("ways",)}),
+                ("formula", of_best, {"methods": ("formula",)}),
+                ("baselines", of_best, {"methods": ("baselines",)}),
+                ("online", costly, {"methods": ("online",)}),
+            ]
             asked += [
-                Asked(name=f"{family}: static", keys=static, **test),
-                Asked(name=f"{family}: few steps", keys=both, steps=FEW_STEPS, **test),
-                Asked(name=f"{family}: along the way", keys=costly, **{**test, "ends": False}),
-                Asked(name=f"{family}: ways", keys=of_best, methods=("ways",), **test),
-                Asked(name=f"{family}: formula", keys=of_best, methods=("formula",), **test),
-                Asked(name=f"{family}: baselines", keys=of_best, methods=("baselines",), **test),
-                Asked(name=f"{family}: online", keys=costly, methods=("online",), **test),
+                Asked(name=f"{family}: {what}", keys=of, **{**test, **options})
+                for what, of, options in wanted
+                if of and (what not in _COSTLY or family in costly_families)
             ]
         return asked
 

@@ -46,6 +46,8 @@ class Family:
         parts = [
             statistics.by_task(part) for _, part in rows.groupby(["split_id", "track"]) if not part.empty
         ]
+        if not parts:
+            return pd.DataFrame(columns=["series", "task_id", "support_bytes", "adaptation_step", "value"])
         last = pd.concat([statistics.at_last_step(part) for part in parts], ignore_index=True)
         # Folds may be tuned to take different numbers of steps: a series is told by the largest.
         steps = last.groupby(["series", "support_bytes"])["adaptation_step"].transform("max")
@@ -92,10 +94,11 @@ def along(tasks: pd.DataFrame) -> pd.DataFrame:
 def _compared(family: Family) -> list[Compared]:
     """The claims for which there are rows."""
     best, control = family.best, family.control
-    static, few, ways = family.tasks("static"), family.tasks("few steps"), family.tasks("ways")
+    static, few = family.tasks("static"), family.tasks("few steps")
     formula, online = family.formula(), family.online()
     cached = "dynamic evaluation + cache"
-    own_rates = pd.concat([family.same_seeds("static", as_for="ways"), ways])
+    one_rate = family.tasks("one rate")
+    both_rates = pd.concat([family.same_seeds("static", as_for="one rate"), one_rate])
     found = [
         Compared("static, at as much compute", static, control, best, _STATIC),
         Compared("static, at most 5 steps", few, control, best, _FEW),
@@ -107,7 +110,10 @@ def _compared(family: Family) -> list[Compared]:
             "online, with cache mixing", online, f"{control}: {cached}", f"{best}: {cached}", _AT_ALL, False
         ),
         Compared("posterior pool", formula, f"{best}: pool", f"{best}: posterior pool", _AT_ALL),
-        Compared("learned rates", own_rates, f"{best}: one rate", best, _AT_ALL),
+        *(
+            Compared("learned rates", both_rates, series, series.removesuffix(": one rate"), _AT_ALL)
+            for series in one_rate["series"].unique()
+        ),
     ]
     return [each for each in found if {each.left, each.right} <= set(each.tasks["series"])]
 

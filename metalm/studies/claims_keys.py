@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from metalm.store.runs import Run
 
 
+LEARN_RATES = ("meta-sgd", "maml++")  # the algorithms whose runs can be judged at one rate, too
+
+
 def key_of(series: str, split: str, seed: int) -> str:
     """What a run of the study is called in it."""
     return f"{series}, {split} seed {seed}"

@@ -20,17 +20,18 @@ from metalm.units import bits_per_byte
 
 TINY = {
     "splits": "small",
-    "algorithms": "fomaml,reptile",
+    "algorithms": "fomaml,meta-sgd",
     "preset": "tiny",
     "seeds": 2,
     "joint_tokens": 600,
     "meta_tokens": 600,
     "support": "512",
     "joint_set": SMALL["joint_set"],
-    "meta_set": SMALL["meta_set"],
+    "meta_set": f"{SMALL['meta_set']},meta-sgd.first_order=true",
     "meta_tried": "inner.lr=0.1",
     "controls": "optimizer.lr=0.0001",
     "costly_seeds": 2,
+    "costly_splits": "small",
 }
 VARIANT = f"{CONTROL}, optimizer.lr=0.0001"
 
@@ -62,7 +63,7 @@ def test_what_is_chosen_is_the_best_on_meta_validation(home, study):
 
     chosen = [
         min((name, f"{name}, inner.lr=0.1"), key=lambda series: bits(series, (0,)))
-        for name in ("fomaml", "reptile")
+        for name in ("fomaml", "meta-sgd")
     ]
     best = min(chosen, key=lambda series: bits(series, (0, 1)))
     control = min((CONTROL, VARIANT), key=lambda name: bits(name, (0,)))
@@ -75,9 +76,9 @@ def test_what_is_chosen_is_the_best_on_meta_validation(home, study):
         key_of(VARIANT, "small", 0),
         key_of(control, "small", 1),
     }
-    assert {key for key in runs if key.startswith(("fomaml", "reptile"))} == {
+    assert {key for key in runs if key.startswith(("fomaml", "meta-sgd"))} == {
         key_of(series, "small", seed)
-        for name in ("fomaml", "reptile")
+        for name in ("fomaml", "meta-sgd")
         for series, seed in [(name, 0), (f"{name}, inner.lr=0.1", 0), *((each, 1) for each in chosen)]
         if series.startswith(name)
     }
@@ -109,6 +110,15 @@ def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
     difference = mean_of(best) - mean_of(control)
     assert line["difference"] == pytest.approx(difference, abs=1e-9)
     assert line["fewer bits %"] == pytest.approx(-100 * difference / mean_of(control))
+
+
+def test_learned_rates_are_compared_with_one_rate_whatever_was_chosen(home, study):
+    report, runs = read(home.study_dir(study.id)), finished_runs(home, study.id)
+    table = report.sections[0].parts[1]
+    lines = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    [line] = [line for line in lines if line["claim"] == "learned rates"]
+    rated = Claims.of(study.settings).chosen("meta-sgd", ["small"], runs)
+    assert (line["measured"], line["against"]) == (rated, f"{rated}: one rate")
 
 
 def test_along_the_way_a_task_stays_as_it_is_after_its_last_step():
