@@ -12,6 +12,7 @@ STATUS_COLOURS = {
     "stopped": "orange",
     "failed": "red",
     "interrupted": "violet",
+    "imported": "yellow",
 }
 NOTHING = "–"
 

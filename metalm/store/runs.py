@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -15,7 +15,8 @@ from metalm.store.database import Database, Transaction
 from metalm.store.run_queries import DELETE, DELETE_LATER, SELECT, START, TABLE
 from metalm.store.values import naive, now, record, to_json
 
-RunStatus = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+# imported: curves that another tracker kept, without weights; whatever needs those asks for other statuses.
+RunStatus = Literal["queued", "running", "finished", "stopped", "failed", "interrupted", "imported"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,10 @@ class Runs:
 
         def delete(transaction: Transaction) -> None:
             _require(
-                transaction, run_id, ("queued", "finished", "stopped", "failed", "interrupted"), "be deleted"
+                transaction,
+                run_id,
+                [status for status in get_args(RunStatus) if status != "running"],
+                "be deleted",
             )
             for statement in DELETE:
                 transaction.execute(statement, [run_id])
