@@ -128,6 +128,29 @@ def claims_table(family: Family, sizes: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame(lines_)
 
 
+def near_far_table(family: Family) -> pd.DataFrame:
+    """The static difference of the chosen run to its control, near tasks and far ones apart."""
+    marks = family.rows.drop_duplicates("task_id").set_index("task_id")["near"]
+    tasks, lines_ = family.tasks("static"), []
+    for is_near, distance in ((True, "near"), (False, "far")):
+        part = tasks[tasks["task_id"].map(marks).eq(is_near)]
+        for line in _differences(part, family.control, family.best):
+            lines_.append(
+                {
+                    "tasks": f"{line['tasks']} {distance}",
+                    "support bytes": line["support_bytes"],
+                    "difference": line["mean"],
+                    evidence.LOW: line["low"],
+                    evidence.HIGH: line["high"],
+                    "median": line["median"],
+                    "fewer bits %": -100 * line["relative"],
+                    "wins": line["wins"],
+                    "losses": line["losses"],
+                }
+            )
+    return pd.DataFrame(lines_)
+
+
 def _differences(tasks: pd.DataFrame, left: str, right: str) -> list[dict[str, object]]:
     both = tasks[tasks["series"].isin([left, right])]
     whole = both.groupby(["series", "support_bytes", "task_id"]).ngroups

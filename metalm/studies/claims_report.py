@@ -10,7 +10,7 @@ import pandas as pd
 from metalm.config import METHODS
 from metalm.evaluate import statistics
 from metalm.studies import evidence
-from metalm.studies.claims_evidence import Family, claims_table
+from metalm.studies.claims_evidence import Family, claims_table, near_far_table
 from metalm.studies.figures import Line, lines
 from metalm.studies.report import Figure, Report, Section, Table
 
@@ -82,6 +82,7 @@ def _sections(family: Family, home: Home, study: Claims) -> list[Section]:
                 *_drawn(beside, chosen, f"{family.name}-static"),
                 *_along_the_way(family),
                 Table.of("Every method: means over tasks.", _means(beside)),
+                *_near_far(family),
                 Table.of(
                     "Every task: bits per byte of the chosen run, its control, and joint pre-training.",
                     _by_task(family, static, [family.best, family.control, "joint"]),
@@ -132,6 +133,12 @@ def _by_task(family: Family, tasks: pd.DataFrame, series: Sequence[str]) -> pd.D
     wide = named.pivot(index=["task", "near", "support_bytes"], columns="series", values="value")
     wide = wide[[name for name in series if name in wide]]
     return wide.reset_index().rename(columns={"support_bytes": "support bytes"}).rename_axis(columns=None)
+
+
+def _near_far(family: Family) -> list[Table]:
+    table = near_far_table(family)
+    caption = f"{family.best} minus {family.control}, where a meta-train task is near and where none is."
+    return [] if table.empty else [Table.of(caption, table)]
 
 
 def _hurt(family: Family) -> list[Table | str]:

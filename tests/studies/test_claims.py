@@ -1,6 +1,7 @@
 """The claims study: what is chosen on meta-validation, and that its figures are those of the rows."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from metalm.learn.tuning import Adaptation
 from metalm.studies import kept
 from metalm.studies.carry_out import carry_out, finished_runs
 from metalm.studies.claims import CONTROL, Claims
-from metalm.studies.claims_evidence import along
+from metalm.studies.claims_evidence import Family, along, near_far_table
 from metalm.studies.claims_keys import key_of
 from metalm.studies.evidence import tuned_bits
 from metalm.studies.report import read
@@ -110,6 +111,43 @@ def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
     difference = mean_of(best) - mean_of(control)
     assert line["difference"] == pytest.approx(difference, abs=1e-9)
     assert line["fewer bits %"] == pytest.approx(-100 * difference / mean_of(control))
+
+
+def test_near_and_far_tasks_are_compared_apart():
+    bits = {
+        ("a", "n1"): 2.0,
+        ("a", "n2"): 3.0,
+        ("a", "f1"): 5.0,
+        ("b", "n1"): 3.0,
+        ("b", "n2"): 3.5,
+        ("b", "f1"): 4.0,
+    }
+    common = {
+        "asked": "f: static",
+        "split_id": "s",
+        "role": "meta-test",
+        "track": "static",
+        "method": "adapt",
+    }
+    common |= {
+        "checkpoint_step": 1,
+        "adaptation": "{}",
+        "support_bytes": 512,
+        "adaptation_step": 0,
+        "seen": False,
+    }
+    common |= {"bytes": 1000, "chars": 1000, "tokens": 1000}
+    rows = [
+        {"series": name, "run_id": name, "task_id": task, "nats": value * 1000 * math.log(2)} | common
+        for (name, task), value in bits.items()
+    ]
+    frame = pd.DataFrame(rows).assign(near=lambda lines: lines["task_id"].str.startswith("n"))
+
+    table = near_far_table(Family("f", frame, best="a", control="b"))
+
+    assert table["tasks"].tolist() == ["2 near", "1 far"]
+    assert table["difference"].tolist() == pytest.approx([-0.75, 1.0])
+    assert table["fewer bits %"].tolist() == pytest.approx([100 * 0.75 / 3.25, -25.0])
 
 
 def test_learned_rates_are_compared_with_one_rate_whatever_was_chosen(home, study):
