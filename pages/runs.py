@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import run_bin, run_import, run_page, run_table, state
+from metalm.dashboard import run_bin, run_import, run_page, run_selection, run_table, state
 
 st.title("Runs")
 st.caption("Every run of this home, the newest first. Select rows to see, compare and change them.")
@@ -18,3 +18,5 @@ run_bin.offer_undo()
 selected = run_table.show()
 if selected is not None:
     run_page.show(selected)
+    if len(selected) > 1:
+        run_selection.show(selected)

@@ -18,7 +18,7 @@ def show(runs: Sequence[Run]) -> None:
     if len(runs) < 2:
         st.info("Choose a second run to see what differs.")
         return
-    names = {run.id: run.name for run in state.home().runs(archived=True)}
+    names = dict(state.home().store.runs.names())
     splits = {split.id: f"{split.name} {split.id[:8]}" for split in state.home().splits()}
     facts = {run.name: _facts(run, names, splits) for run in runs}
     table = differing(facts)

@@ -16,6 +16,7 @@ from metalm.dashboard import (
     run_learned,
     run_records,
     run_results,
+    run_selection,
     state,
     train_watch,
     wording,
@@ -30,6 +31,7 @@ from metalm.store.runs import Run
 _LOOKS = [
     "Curves",
     "Results",
+    "Lineage",
     "Adaptation",
     "Diagnostics",
     "Settings",
@@ -65,6 +67,8 @@ def show(runs: list[Run], *, is_own: bool = False) -> None:
         train_watch.panel(run, look, view)
     elif look == "Results":
         run_results.show(run)
+    elif look == "Lineage":
+        run_selection.lineage([run])
     elif look == _LEARNED:
         run_learned.show(run)
     elif look == "Adaptation":

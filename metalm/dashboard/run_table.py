@@ -10,6 +10,7 @@ from metalm.dashboard import (
     run_columns,
     run_filters,
     run_groups,
+    run_insight,
     run_rows,
     run_views,
     state,
@@ -22,7 +23,11 @@ from metalm.store.run_table import RunQuery
 from metalm.store.runs import Run
 
 PAGE = 500  # rows that are read and sent at once
-_ROWS = ["Runs", "Groups"]
+_ROWS = ["Runs", "Groups", "Parallel", "Importance"]
+_ROWS_HELP = (
+    "Groups: runs that differ in the seed alone, together. Parallel: settings and an outcome side by side. "
+    "Importance: how much of the outcome each setting explains."
+)
 
 
 def show() -> list[Run] | None:
@@ -30,10 +35,8 @@ def show() -> list[Run] | None:
     run_views.open_saved()
     query = run_filters.ask()
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = state.switch(
-            "Rows", _ROWS, "rows", help="Groups: runs that differ in the seed alone, together"
-        )
-        columns = run_columns.choose()
+        rows = state.switch("Rows", _ROWS, "rows", help=_ROWS_HELP)
+        columns = run_columns.choose() if rows in _ROWS[:2] else Columns()
         ways = run_groups.choose() if rows == "Groups" else None
         run_views.choose()
     try:
@@ -43,6 +46,10 @@ def show() -> list[Run] | None:
         return None
     if not num:
         _nothing()
+        return None
+    if rows in ("Parallel", "Importance"):
+        look = run_insight.parallel if rows == "Parallel" else run_insight.explained
+        look(query, _selected(query))
         return None
     baseline.show(baseline.run())
     is_live = state.home().store.run_table.active()

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import baseline, run_columns, run_filters, run_groups, state
+from metalm.dashboard import baseline, run_columns, run_filters, run_groups, run_insight, state
 
 _PAGE = "runs"
 _CHOICE = "saved"
 _OPENED = "runs.opened view"
 # All that a view is. The selection is not: it is what one does with it.
-CHOICES = (*run_filters.CHOICES, *run_columns.CHOICES, *run_groups.CHOICES, "rows", baseline.CHOICE)
+CHOICES = (
+    *run_filters.CHOICES,
+    *run_columns.CHOICES,
+    *run_groups.CHOICES,
+    *run_insight.CHOICES,
+    "rows",
+    baseline.CHOICE,
+)
 
 
 def open_saved() -> None:

@@ -160,11 +160,17 @@ def flag(label: str, name: str, **kwargs: Any) -> bool:
 
 def page(num_pages: int, name: str) -> int:
     """Which page of a long table, from 1; it stands in the URL from the second on."""
-    key, chosen = _WIDGET + name, choice(name, "1")
-    st.session_state[key] = min(int(chosen), num_pages) if chosen.isdecimal() and int(chosen) else 1
-    value = st.pagination(num_pages, key=key, on_change=_adopt, args=(name,))
-    publish(name, str(value), "1")
-    return value
+    chosen = choice(name, "1")
+    at = min(int(chosen), num_pages) if chosen.isdecimal() and int(chosen) else 1
+    # It has a default always, and so must not be told its value: each page is a widget of its own.
+    key = f"{_WIDGET}{name}.{num_pages}.{at}"
+    st.pagination(num_pages, default=at, key=key, on_change=_turn, args=(name, key))
+    publish(name, str(at), "1")
+    return at
+
+
+def _turn(name: str, key: str) -> None:
+    choose(name, str(st.session_state[key]))
 
 
 def in_address(names: Iterable[str]) -> bool:
@@ -181,8 +187,6 @@ def _adopt(name: str, kept: Sequence[str] = ()) -> None:
     value = st.session_state[_WIDGET + name]
     if isinstance(value, bool):
         value = "yes" if value else None
-    elif isinstance(value, int):
-        value = str(value)
     choose(name, [*value, *kept] if kept else value)
 
 

@@ -3,7 +3,7 @@
 What a home can do stands in its parts, one module each, every part on top of the one before: `texts`,
 `splits`, `runs`, `kept`, `training`, `twins`, `loading`, `expertise`, `tunings`, `coding`, `contending`,
 `evaluating`, `live`, `bundles`, `samples`; `estimating` stands on `training` alone, `bin` and
-`grouping` on `runs`. Here is how a home is opened, swept and closed.
+`grouping` on `runs`, `family` on `twins`. Here is how a home is opened, swept and closed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from metalm.errors import HomeError
 from metalm.home.bin import KEPT_DAYS, RunBin
 from metalm.home.bundles import SCRATCH_PREFIX
 from metalm.home.estimating import Estimating
+from metalm.home.family import Families
 from metalm.home.grouping import Grouping
 from metalm.home.owner import Owner, read_owner, remove_owner, this_process, write_owner
 from metalm.home.place import RUN_FILES, RUN_FOLDER, STUDY_FILES
@@ -33,7 +34,7 @@ TEXT_FILE = re.compile(r"[0-9a-f]{16}\.(txt|new)")
 STORE_FILE = "metalm.duckdb"
 
 
-class Home(Samples, Estimating, RunBin, Grouping):
+class Home(Samples, Estimating, RunBin, Grouping, Families):
     """An open home. Any thread may call any method; `Home.open` makes one, `close` or a `with` ends it."""
 
     def __init__(self, path: Path, store: Store, owner: Owner) -> None:

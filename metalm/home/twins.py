@@ -58,9 +58,10 @@ class Twins(Trainings):
     def twin_of(self, run: Run) -> Run | None:
         """The newest finished joint run from the same start, with the same seed, for as much compute."""
         wanted = self.gradient_evaluations(run)
-        return next((other for other in self.runs(archived=True) if self._is_twin(run, other, wanted)), None)
+        return next((other for other in self.runs(archived=True) if self.is_twin(run, other, wanted)), None)
 
-    def _is_twin(self, run: Run, other: Run, wanted: int) -> bool:
+    def is_twin(self, run: Run, other: Run, wanted: int) -> bool:
+        """Whether `other` is a twin of `run`, which took `wanted` gradient evaluations."""
         if other.algorithm != Joint.name or other.status != "finished" or run.algorithm == Joint.name:
             return False
         if (other.split_id, other.parent) != (run.split_id, run.parent):

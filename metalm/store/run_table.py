@@ -94,7 +94,7 @@ class RunTable:
 
     def kin(self) -> pd.DataFrame:
         """What groups and lineage need of every run, archived ones too, oldest first: id, name, algorithm,
-        status, split_id, seed, parent, config (JSON text), bits_per_byte."""
+        status, split_id, seed, parent ("" for none), config (JSON text), bits_per_byte."""
         return self._database.frame(_KIN)
 
 
@@ -161,7 +161,7 @@ SELECT key FROM (
 """
 
 _KIN = f"""
-SELECT r.id, r.name, r.algorithm, r.status, r.split_id, r.seed, r.parent, CAST(r.config AS VARCHAR) AS config,
-    {FACTS["bits_per_byte"].sql} AS bits_per_byte
+SELECT r.id, r.name, r.algorithm, r.status, r.split_id, r.seed, coalesce(r.parent, '') AS parent,
+    CAST(r.config AS VARCHAR) AS config, {FACTS["bits_per_byte"].sql} AS bits_per_byte
 FROM runs r WHERE r.deleted_at IS NULL ORDER BY r.created_at, r.id
 """  # noqa: S608 - a constant of this package

@@ -161,3 +161,46 @@ def test_the_page_works_beside_a_queue(queued, page):
     assert list(rows(app)["group"]) == [queued.name]
     assert SPLIT == "small"
     assert rows(page("runs"))["status"][0] == "queued"
+
+
+@pytest.mark.usefixtures("repeated")
+@pytest.mark.parametrize("rows", ["Parallel", "Importance"])
+def test_what_settings_do_is_shown_of_the_selection_or_of_all(page, told, rows):
+    app = page("runs", rows=rows)
+    assert not app.exception
+    assert "4 runs: all runs that the filter has" in told(app)
+    app = page("runs", rows=rows, runs=["good", "fast seed 0"])
+    assert not app.exception
+    assert "2 runs: the selected runs" in told(app)
+    if rows == "Importance":
+        assert "Nothing to explain" in told(app)
+    else:
+        assert len(app.get("bidi_component")) == 1
+
+
+@pytest.mark.usefixtures("repeated")
+def test_importance_names_the_settings_that_vary(page):
+    table = rows(page("runs", rows="Importance"))
+    assert {"inner.lr", "seed"} <= set(table["setting"])
+    assert "model.hidden" not in set(table["setting"])
+    assert table["explains"].between(0, 100).all()
+
+
+@pytest.mark.usefixtures("repeated")
+def test_of_several_selected_runs_only_differing_settings_are_shown(page):
+    app = page("runs", runs=["good", "fast seed 0"])
+    assert not app.exception
+    table = app.dataframe[-1].value
+    assert {"inner.lr", "seed"} <= set(table.index)
+    assert "model.hidden" not in table.index
+
+
+def test_lineage_is_drawn_and_told_in_words(home, finished, page, told):
+    child = dataclasses.replace(finished, id="c" * 12, name="child", parent=finished.id)
+    home.store.runs.add(child)
+    for choices in ({"runs": ["good", "child"], "together": "Lineage"}, {"runs": "child", "look": "Lineage"}):
+        app = page("runs", **choices)
+        assert not app.exception
+        assert "child started from good" in told(app)
+    home.discard_runs(["child"])
+    assert "nothing starts from them" in told(page("runs", runs="good", look="Lineage"))
