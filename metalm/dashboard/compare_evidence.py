@@ -5,7 +5,7 @@ Data only, no streamlit. A series is a run, by its id, or a baseline, by its met
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +15,7 @@ from metalm.dashboard.palette import RunStyle
 from metalm.evaluate import statistics
 from metalm.evaluate.bootstrap import RESAMPLES
 
-_DRAWS = 2_000_000  # tasks drawn for all resamples of an interval: what takes a moment
+_DRAWS = 500_000  # tasks drawn for all resamples of an interval: what takes a moment
 # What a run itself does: by its own adaptation on the static track, going on learning on the online track.
 OWN_METHODS = ("adapt", "dynamic evaluation")
 
@@ -48,16 +48,16 @@ class Place:
 class Evidence:
     """All results at one place.
 
-    tasks: lines of `statistics.by_task`, less those that a run has seen. marks: one line a task with task_id,
-    task (name) and near. missing: ids of the runs without any result here. superseded: whether older results,
-    with another adaptation, were left out.
+    tasks: lines of `statistics.by_task`, less those that a run has seen. marks: one line a task with
+    task_id, task (name) and near. seen: how many tasks one of the series was trained on. missing: ids of the
+    runs without any result here. superseded: whether older results, with another adaptation, were left out.
     """
 
     place: Place
     tasks: pd.DataFrame
     marks: pd.DataFrame
     styles: dict[str, RunStyle]
-    left_out: pd.DataFrame
+    seen: int
     missing: tuple[str, ...]
     superseded: bool
 
@@ -93,7 +93,7 @@ def gather(rows: pd.DataFrame, place: Place, names: Mapping[str, str]) -> Eviden
         tasks=statistics.by_task(kept),
         marks=here.drop_duplicates("task_id")[["task_id", "task", "near"]],
         styles=palette.run_styles(names) | palette.baseline_styles(baselines),
-        left_out=statistics.left_out(kept) if len(kept) else pd.DataFrame(),
+        seen=int(kept.loc[kept["seen"], "task_id"].nunique()),
         missing=tuple(run_id for run_id in names if run_id not in found),
         superseded=len(kept) < len(here),
     )
@@ -165,16 +165,15 @@ def over_steps(tasks: pd.DataFrame, support_bytes: int) -> pd.DataFrame:
     return _summary(pd.concat(parts)) if parts else _summary(steps)
 
 
+def paired(tasks: pd.DataFrame, control: str, others: Iterable[str]) -> list[statistics.Difference]:
+    """The paired differences of each of `others` to `control`, itself left out."""
+    rights = [series for series in others if series != control]
+    return statistics.against(tasks, control, rights, resamples=resamples(tasks))
+
+
 def differences(evidence: Evidence, control: str) -> pd.DataFrame:
     """Paired differences of every series to `control`, one line a (series, support size)."""
-    found = [
-        difference
-        for series in evidence.styles
-        if series != control
-        for difference in statistics.paired(
-            evidence.tasks, control, series, resamples=resamples(evidence.tasks)
-        )
-    ]
+    found = paired(evidence.tasks, control, evidence.styles)
     return pd.DataFrame(
         {
             "name": evidence.styles[one.right].name,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metalm.dashboard.compare_evidence import Evidence, resamples
-from metalm.evaluate import statistics
+from metalm.dashboard import compare_evidence
+from metalm.dashboard.compare_evidence import Evidence
 from metalm.text.splits import Split
 
 ALL = "all tasks"
@@ -54,27 +54,17 @@ def forest(evidence: Evidence, control: str, support_bytes: int, group_of: Mappi
     known = sorted(labels.dropna().unique(), key=lambda group: (group == _LEAST, group))
     parts |= {group: here[labels == group] for group in known}
     lines = [
-        line
+        (group, one.right, evidence.styles[one.right].name, one.tasks, one.mean, one.low, one.high, one.wins,
+         one.ties, one.losses)
         for group, part in parts.items()
-        for series in evidence.styles
-        if series != control
-        for line in _line(evidence, part, control, series, group)
-    ]
+        for one in compare_evidence.paired(part, control, evidence.styles)
+    ]  # fmt: skip
     return pd.DataFrame(lines, columns=_COLUMNS)
 
 
 _COLUMNS = [
     "group", "series", "name", "tasks", "difference", "low", "high", "better", "equal", "worse"
 ]  # fmt: skip
-
-
-def _line(evidence: Evidence, part: pd.DataFrame, control: str, series: str, group: str) -> list[tuple]:
-    found = statistics.paired(part, control, series, resamples=resamples(part))
-    return [
-        (group, series, evidence.styles[series].name, one.tasks, one.mean, one.low, one.high, one.wins,
-         one.ties, one.losses)
-        for one in found
-    ]  # fmt: skip
 
 
 def ordered(wide: pd.DataFrame, group_of: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:

@@ -22,19 +22,38 @@ _EFFECT = (
 
 def evidence(runs: Sequence[Run]) -> Evidence | None:
     """What was measured of `runs` at the place that is chosen; None, and a way out, when nothing was."""
-    rows = state.home().evaluations([run.id for run in runs])
     names = {run.id: run.name for run in runs}
+    version = state.home().store.task_results.version()
+    rows = _rows(str(state.home().path), tuple(names), version)
     found = {str(place): place for place in compare_evidence.places(rows, list(names))}
     if not found:
         _offer(runs, "None of these runs was evaluated yet.")
         return None
     chosen = state.select("Evaluated on", list(found), "place") if len(found) > 1 else next(iter(found))
-    gathered = compare_evidence.gather(rows, found[chosen], names)
+    gathered = _gathered(str(state.home().path), tuple(names.items()), version, found[chosen])
     _tell(gathered, runs)
     if gathered.tasks.empty:
         st.warning("The runs have seen every task that was evaluated here, so there is nothing to compare.")
         return None
     return gathered
+
+
+# What is remembered is shared by all sessions: nobody may change it.
+@st.cache_resource(max_entries=4, show_spinner="Reading results …")
+def _rows(
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes,
+    run_ids: tuple[str, ...],
+    version: tuple,  # noqa: ARG001 - nor outlive the evaluations
+) -> pd.DataFrame:
+    return state.home().store.evaluations.frame(run_ids)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Bringing results together …")
+def _gathered(
+    home_path: str, names: tuple[tuple[str, str], ...], version: tuple, place: compare_evidence.Place
+) -> Evidence:
+    rows = _rows(home_path, tuple(run_id for run_id, _ in names), version)
+    return compare_evidence.gather(rows, place, dict(names))
 
 
 def _offer(runs: Sequence[Run], headline: str) -> None:
@@ -62,11 +81,8 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
         st.caption(
             "Results on a split of another content hash are not put beside these: other tasks, other bytes."
         )
-    if not gathered.left_out.empty:
-        out = gathered.left_out
-        seen = out[out["reason"] == "seen in training"]["task_id"].nunique()
-        if seen:
-            st.caption(f"{wording.things(seen, 'task')} left out: seen in training by one of the runs.")
+    if gathered.seen:
+        st.caption(f"{wording.things(gathered.seen, 'task')} left out: seen in training by one of the runs.")
     if gathered.superseded:
         st.caption("Of runs that were evaluated with several adaptations, the latest is shown.")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from metalm import units
 from metalm.config import run_config
-from metalm.dashboard import palette, state, wording
+from metalm.dashboard import compare_runs, palette, state, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.spread import two_axes
@@ -91,9 +93,9 @@ def _evaluated(run: Run) -> dict[str, pd.DataFrame]:
 def _slice(run: Run, points: pd.DataFrame, chosen: int, trained: int | None) -> None:
     """Bits per byte over adaptation steps at the chosen outer step, beside the first and the last."""
     first, last = points["last"].min(), points["last"].max()
-    named = {"chosen": f"outer step {chosen:,}"}
+    own = compare_runs.styles([run])[run.id]
     others = {name: at for name, at in (("the first", first), ("the last", last)) if at != chosen}
-    styles = palette.run_styles(named) | palette.baseline_styles(list(others))
+    styles = {"chosen": replace(own, name=f"outer step {chosen:,}")} | palette.baseline_styles(list(others))
     lines = [points[points["last"] == chosen].assign(series="chosen")]
     lines += [points[points["last"] == at].assign(series=name) for name, at in others.items()]
     figure = adaptation_curves(

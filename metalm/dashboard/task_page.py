@@ -10,9 +10,9 @@ from metalm.text.splits import Split, SplitTask
 _LOOKS = ["Results", "Over training", "Samples", "Text", "Leakage"]
 _MOST_RELATIVES = 12
 _ROLES = {
-    "meta-train": "the slow weights learn from it",
-    "meta-validation": "settings and checkpoints are chosen by it",
-    "meta-test": "it is only ever judged on",
+    "meta-train": "The slow weights learn from it",
+    "meta-validation": "Settings and checkpoints are chosen by it",
+    "meta-test": "It is only ever judged on",
 }
 
 
@@ -64,9 +64,7 @@ def _head(split: Split, member: SplitTask) -> None:
             if corpus:
                 contents.link("Corpora", "Its corpus", corpus=corpus)
         groups = [f"{key}: {value}" for key, value in sorted(task.groups.items()) if key != "relatives"]
-        st.caption(
-            " · ".join([f"{_ROLES[member.role]}", wording.size(task.size), *map(wording.plain, groups)])
-        )
+        st.caption(" · ".join([_ROLES[member.role], wording.size(task.size), *map(wording.plain, groups)]))
         _relatives(split, member)
 
 

@@ -13,6 +13,7 @@ from metalm.dashboard.compare_evidence import OWN_METHODS
 from metalm.dashboard.compare_results import support_size
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.palette import RunStyle
+from metalm.dashboard.run_adaptation import trained_steps
 from metalm.dashboard.table_height import table_height
 from metalm.evaluate import statistics
 from metalm.text.splits import Split, SplitTask
@@ -33,8 +34,10 @@ def show(split: Split, member: SplitTask) -> None:
         return
     tracks = [track for track in _TRACKS if (rows["track"] == track).any()]
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    with right:
-        track = state.switch("Track", tracks, "track", format_func=_TRACKS.get)
+    track = tracks[0]
+    if len(tracks) > 1:
+        with right:
+            track = state.switch("Track", tracks, "track", format_func=_TRACKS.get)
     rows = rows[rows["track"] == track]
     with left:
         size = support_size(rows)
@@ -74,10 +77,14 @@ def _styles(table: pd.DataFrame) -> dict[str, RunStyle]:
 
 
 def _over_steps(points: pd.DataFrame, table: pd.DataFrame, styles: dict[str, RunStyle]) -> None:
-    figure = adaptation_curves(points, styles, "adaptation_step")
+    runs = [state.home().run(run_id) for run_id in table["run_id"].dropna().unique() if run_id in styles]
+    trained = {run.id: steps for run in runs if (steps := trained_steps(run)) is not None}
+    figure = adaptation_curves(points, styles, "adaptation_step", trained=trained)
     chart(figure, key="task.steps", label="Bits per byte of the task over adaptation steps")
+    told = ["Hollow: more adaptation steps than the run learned with."] if trained else []
     if len(styles) < len(table):
-        st.caption(f"The best {len(styles)} of {len(table)}; the table has all.")
+        told.append(f"The best {len(styles)} of {len(table)}; the table has all.")
+    st.caption(" ".join(told))
 
 
 def _show_table(table: pd.DataFrame) -> None:

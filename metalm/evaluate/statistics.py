@@ -10,7 +10,7 @@ compared (a run, a group of seeds, a baseline) is a **series**: the caller write
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -222,13 +222,19 @@ def paired(
 
     Source of the effect size: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2.3.5.
     """
+    return against(tasks, left, [right], seed=seed, resamples=resamples)
+
+
+def against(
+    tasks: pd.DataFrame, left: str, rights: Iterable[str], *, seed: int = 0, resamples: int = RESAMPLES
+) -> list[Difference]:
+    """`paired` of `left` with each of `rights`, in their order; those without a value are left out."""
     wide = at_last_step(tasks).pivot(index=["support_bytes", "task_id"], columns="series", values="value")
-    if left not in wide or right not in wide:
-        return []
-    both = wide[list(dict.fromkeys([left, right]))].dropna()
     return [
         _difference(left, right, int(size), pairs, seed=seed, resamples=resamples)
-        for size, pairs in both.groupby(level="support_bytes")
+        for right in rights
+        if left in wide and right in wide
+        for size, pairs in wide[list(dict.fromkeys([left, right]))].dropna().groupby(level="support_bytes")
     ]
 
 

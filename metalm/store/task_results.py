@@ -17,6 +17,10 @@ class TaskResults:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def version(self) -> tuple:
+        """What changes whenever a result, or a run or split that it is about, comes or goes."""
+        return self._database.rows(_VERSION)[0]
+
     def of_task(self, split_id: str, task_id: str) -> pd.DataFrame:
         """Every result on one task of a split, baselines' too.
 
@@ -47,6 +51,11 @@ class TaskResults:
         """
         return self._database.frame(_CHECKPOINTS, [run_id, split_id, role, support_bytes])
 
+
+_VERSION = """
+SELECT count(*), max(created_at), (SELECT count(*) FROM runs), (SELECT count(*) FROM splits)
+FROM evaluations
+"""
 
 # Split id, task id.
 _OF_TASK = """

@@ -121,9 +121,10 @@ def _line(
         mode="lines+markers",
         line={"color": style.colour, "dash": style.dash, "width": 2},
         marker={
-            "symbol": [style.symbol + ("-open" if far else "") for far in beyond],
-            "size": 7,
-            "line": {"width": 1.5, "color": style.colour},
+            "symbol": style.symbol,
+            "size": 8,
+            "color": [frame.BACKGROUND if far else style.colour for far in beyond],
+            "line": {"width": 1.6, "color": style.colour},
         },
         hovertemplate="%{y:.3f} " + unit + "%{customdata}<extra>%{fullData.name}</extra>",
     )

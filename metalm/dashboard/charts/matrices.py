@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from metalm.dashboard.charts import frame
 _LEAST_SPAN = 0.1  # of colours of rates, as a share of the largest
 _LABELLED_CELLS = 400  # above this, figures in the cells are too small to read
 _TASKS_DOWN = 60  # more tasks than these stand side by side, a run a row, and are named on hover alone
+_NAMED_PARTS = 16  # groups side by side that have room for a name each
 _USUAL = 0.98  # of many differences: those beyond share the strongest colour
 
 
@@ -80,26 +80,27 @@ def _wide_heatmap(values: pd.DataFrame, *, unit: str, **options) -> go.Figure:
 
 
 def _parted(figure: go.Figure, groups: Sequence[str], *, side_by_side: bool) -> go.Figure:
-    """Lines where one group of tasks ends, and each group's name beside it."""
-    begin = 0
+    """Lines where one group of tasks ends, and each group's name at its beginning."""
+    if not any(groups):
+        return figure
+    begins = [i for i, group in enumerate(groups) if i == 0 or group != groups[i - 1]]
     line = {"color": frame.TEXT, "width": 1.5}
-    for group, members in groupby(groups):
-        end = begin + len(list(members))
-        # Tasks that stand below each other are drawn from the bottom up.
-        first, last = (begin, end) if side_by_side else (len(groups) - begin, len(groups) - end)
-        if begin:
-            (figure.add_vline if side_by_side else figure.add_hline)(first - 0.5, line=line)
-        name = {"text": frame.shorten(group, 22), "showarrow": False, "font": {"size": 12}}
-        if not group:
-            pass
-        elif side_by_side:
-            place = {"x": (first + last - 1) / 2, "y": 1, "yref": "paper", "yanchor": "bottom"}
-            figure.add_annotation(**name, **place)
+    for begin in begins[1:]:
+        if side_by_side:
+            figure.add_vline(begin - 0.5, line=line)
         else:
-            place = {"x": 1, "xref": "paper", "xanchor": "right", "y": first - 0.55, "yanchor": "top"}
-            figure.add_annotation(**name, **place, bgcolor=frame.translucent(frame.BACKGROUND, 0.8))
-        begin = end
-    return figure.update_layout(margin_t=34) if side_by_side and any(groups) else figure
+            figure.add_hline(len(groups) - begin - 0.5, line=line)
+    if side_by_side:
+        least = len(groups) / _NAMED_PARTS  # narrower ones have no room for a name
+        ends = [*begins[1:], len(groups)]
+        wide = [begin for begin, end in zip(begins, ends, strict=True) if end - begin >= least]
+        names = [f"<b>{frame.shorten(groups[begin], 18)}</b>" for begin in wide]
+        return figure.update_xaxes(tickvals=wide, ticktext=names, showticklabels=True, ticks="outside")
+    tasks = list(figure.data[0].y)
+    heads = {len(groups) - 1 - begin: f"<b>{frame.shorten(groups[begin], 22)}</b> · " for begin in begins}
+    return figure.update_yaxes(
+        tickvals=list(range(len(tasks))), ticktext=[heads.get(i, "") + task for i, task in enumerate(tasks)]
+    )
 
 
 def leakage_heatmap(shares: pd.DataFrame) -> go.Figure:
