@@ -3,42 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_runs, curve_controls, state
+from metalm.dashboard import compare_runs, curve_controls, curve_data, state
 from metalm.dashboard.charts.curves import learning_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.components.chart import chart
 from metalm.store.runs import Run
 
 _PARTS = ["validation", "query", "support"]
+_ALL_TASKS = "all tasks together"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What of the runs is drawn. task: its name; None for all together."""
+
+    parts: tuple[str, ...]
+    task_id: str | None
+    task: str | None
+    baselines: bool
+
+    @property
+    def words(self) -> str:
+        return f"on {self.task}" if self.task else "over all tasks"
 
 
 def show(runs: Sequence[Run]) -> None:
     """Controls and curves."""
-    parts = st.pills(
-        "Parts",
-        _PARTS,
-        selection_mode="multi",
-        default=_PARTS[:2],
-        key="compare.parts",
-        persist_state="session",
-        help="validation: meta-validation tasks after adaptation; query: what the outer loop learns from; "
-        "support: what adaptation learns from",
-    )
-    view = curve_controls.choose()
+    asked = _choose(runs)
+    view = curve_controls.choose(runs)
     is_live = any(run.status in ("queued", "running") for run in runs)
-    st.fragment(run_every=3 if is_live else None)(_curves)([run.id for run in runs], parts, view)
+    st.fragment(run_every=3 if is_live else None)(_curves)([run.id for run in runs], asked, view)
 
 
-def _curves(run_ids: Sequence[str], parts: Sequence[str], view: CurveView) -> None:
+def _choose(runs: Sequence[Run]) -> _Asked:
+    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    with left:
+        parts = st.pills(
+            "Parts",
+            _PARTS,
+            selection_mode="multi",
+            default=_PARTS[:2],
+            key="compare.parts",
+            persist_state="session",
+            help="validation: meta-validation tasks after adaptation; query: what the outer loop learns "
+            "from; support: what adaptation learns from",
+        )
+    tasks = _tasks(runs)
+    with middle:
+        task = state.select(
+            "Task", [_ALL_TASKS, *tasks], "curve_task", help="one task's losses, or their sum"
+        )
+    with right:
+        baselines = state.flag(
+            "Baselines", "references", help="level lines: what baselines score on meta-validation, evaluated"
+        )
+    return _Asked(
+        tuple(parts or _PARTS[:1]), tasks.get(task), task if task in tasks else None, baselines=baselines
+    )
+
+
+def _tasks(runs: Sequence[Run]) -> dict[str, str]:
+    """Name -> id of the tasks that these runs meet in training, those of meta-validation first."""
+    found: dict[str, str] = {}
+    for role in ("meta-validation", "meta-train"):
+        for split_id in dict.fromkeys(run.split_id for run in runs):
+            members = state.home().split(split_id).tasks
+            found |= {each.task.name: each.task.id for each in members if each.role == role}
+    return found
+
+
+def _curves(run_ids: Sequence[str], asked: _Asked, view: CurveView) -> None:
     home = state.home()
     runs = [home.run(run_id) for run_id in run_ids]
-    curve = pd.concat(
-        [home.store.metrics.curve(run_ids, part, x=view.x).assign(part=part) for part in parts or _PARTS[:1]]
-    )
+    name, metrics = f"seen.{view.x}", home.store.metrics
+    seen = state.looked_at(name)
+    curve = curve_data.gather(metrics, run_ids, asked.parts, view.x, task_id=asked.task_id, within=seen)
     curve_controls.tell_uncounted(runs, curve, view)
     if curve.empty:
         st.info(
@@ -53,11 +97,65 @@ def _curves(run_ids: Sequence[str], parts: Sequence[str], view: CurveView) -> No
             "numbers are on plots of their own. Bits per byte compares them all."
         )
     chart(
-        learning_curves(curve, compare_runs.styles(runs), view, vocabularies),
+        learning_curves(
+            curve,
+            compare_runs.styles(runs),
+            view,
+            vocabularies,
+            references=_references(runs, asked) if asked.baselines and not by_token else None,
+            lost=curve_data.lost(metrics, curve, home.store.splits.task_names()),
+        ),
         key="compare.curves",
-        label=f"Learning curves of {', '.join(run.name for run in runs)} in {view.unit}",
-        view=f"{view}|{parts}",
+        label=f"Learning curves of {', '.join(run.name for run in runs)} in {view.unit}, {asked.words}",
+        view=f"{view}|{asked}",
+        look=partial(state.look_at, name),
+        seen=seen,
+        group="curves",
     )
+    st.caption(curve_data.told(curve))
+    _exports({run.id: run.name for run in runs}, asked, view, seen)
+
+
+def _references(runs: Sequence[Run], asked: _Asked):
+    """Baselines of the split, said in words where there are none."""
+    rows = state.home().store.evaluations.frame(
+        [run.id for run in runs], split_id=runs[0].split_id, role="meta-validation"
+    )
+    found = curve_data.references(rows, runs, asked.task_id)
+    if found.empty:
+        st.info(
+            "No baseline to draw: evaluate these runs on meta-validation with their baselines; runs must "
+            "share their split and the support size of meta-validation."
+        )
+        return None
+    return found
+
+
+def _exports(names: dict[str, str], asked: _Asked, view: CurveView, seen: tuple[float, float] | None) -> None:
+    """Every report of what is shown, as files; the chart's own buttons save it as an image."""
+    metrics = state.home().store.metrics
+    what = "of the range shown" if seen else "of the whole curves"
+    with st.container(horizontal=True):
+        for kind, label in (("csv", "CSV"), ("parquet", "Parquet")):
+            write = partial(
+                curve_data.exported,
+                metrics,
+                names,
+                asked.parts,
+                kind,
+                x=view.x,
+                task_id=asked.task_id,
+                within=seen,
+            )
+            st.download_button(
+                label,
+                write,
+                file_name=f"curves.{kind}",
+                key=f"curves.{kind}",
+                icon=":material/download:",
+                on_click="ignore",
+                help=f"every report {what}, not only the points drawn; PNG and SVG: the chart's upper right",
+            )
 
 
 def vocabulary(run: Run) -> str:

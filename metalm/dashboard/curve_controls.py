@@ -1,4 +1,4 @@
-"""The controls above curves: along what, in which unit, log axes, smoothing."""
+"""The controls above curves: along what, in which unit, log axes, smoothing, outliers."""
 
 from __future__ import annotations
 
@@ -15,24 +15,31 @@ from metalm.store.runs import Run
 _ALONG = {
     "step": "outer steps",
     "tokens": "tokens",
-    "wall_seconds": "seconds",
+    "wall_seconds": "seconds of training",
     "gradient_evaluations": "gradient evaluations",
     "flops": "estimated FLOPs",
 }
-_COUNTED = ("gradient_evaluations", "flops")  # not of every run
 _ALONG_HELP = (
-    "what runs are set side by side by. Gradient evaluations: tokens whose gradient was taken, Hessian "
-    "products at what they cost. FLOPs: estimated from the shapes of the network. Both compare "
-    "algorithms at equal compute, whatever the machine."
+    "what runs are set side by side by. Seconds: of the process that trains, pauses left out. Gradient "
+    "evaluations: tokens whose gradient was taken, Hessian products at what they cost. FLOPs: estimated from "
+    "the shapes of the network. Both compare algorithms at equal compute, whatever the machine. Below these: "
+    "any number that these runs measured."
 )
 _NO_LOG, _LOG_X, _LOG_Y, _LOG_BOTH = "linear", "log x", "log y", "log both"
+_SMOOTHING_HELP = (
+    "share kept of the past for every hundredth of the x axis, whatever the number of points; sums of nats "
+    "are smoothed, and the raw line stays behind"
+)
 
 
-def choose(*, has_unit: bool = True) -> CurveView:
-    """One row of controls; what they say. has_unit: the curves are losses, which have one."""
-    along, *unit, scale, smooth = st.columns([2] * (2 + has_unit) + [3], vertical_alignment="bottom")
+def choose(runs: Sequence[Run] = (), *, has_unit: bool = True) -> CurveView:
+    """One row of controls; what they say. runs: whose scalars may be x axes too. has_unit: of losses."""
+    along, *unit, scale, smooth, outliers = st.columns(
+        [2] * (2 + has_unit) + [2, 1], vertical_alignment="bottom"
+    )
+    axes = [*_ALONG, *_scalars(runs)]
     with along:
-        x = state.select("Along", list(_ALONG), "x", format_func=_ALONG.get, help=_ALONG_HELP)
+        x = state.select("Along", axes, "x", format_func=along_name, help=_ALONG_HELP)
     chosen = CurveView().unit
     if has_unit:
         with unit[0]:
@@ -48,22 +55,49 @@ def choose(*, has_unit: bool = True) -> CurveView:
             0.02,
             key="curves.smoothing",
             persist_state="session",
-            help="share kept of the past; the raw line stays behind the smoothed one",
+            help=_SMOOTHING_HELP,
         )
+    with outliers:
+        inliers = state.flag("Hide outliers", "inliers", help="the y axes end where 96 % of the points do")
     return CurveView(
         unit=chosen,
         x=x,
         log_x=log in (_LOG_X, _LOG_BOTH),
         log_y=log in (_LOG_Y, _LOG_BOTH),
         smoothing=smoothing,
+        inliers=inliers,
     )
 
 
+def along_name(x: str) -> str:
+    """What an x axis is called."""
+    return _ALONG.get(x) or x.replace("_", " ")
+
+
+def _scalars(runs: Sequence[Run]) -> list[str]:
+    """The other numbers that any of these runs measured."""
+    found = _measured(
+        str(state.home().path), tuple(run.id for run in runs), sum(run.step > 0 for run in runs)
+    )
+    return [name for name in found if name not in _ALONG]
+
+
+@st.cache_data(max_entries=64, ttl=300, show_spinner=False)
+def _measured(
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes,
+    run_ids: tuple[str, ...],
+    num_begun: int,  # noqa: ARG001 - nor keep what it found before a run's first step
+) -> list[str]:
+    return state.home().store.metrics.scalars(run_ids)
+
+
 def tell_uncounted(runs: Sequence[Run], points: pd.DataFrame, view: CurveView) -> None:
-    """Say which runs are missing in `points` (column run) because they did not count what x is."""
-    absent = [run.name for run in runs if view.x in _COUNTED and run.id not in set(points["run"])]
+    """Say which runs are missing in `points` (column run) because they did not measure what x is."""
+    if view.x in ("step", "tokens", "wall_seconds"):
+        return
+    absent = [run.name for run in runs if run.id not in set(points["run"])]
     if absent:
         st.info(
-            f"{', '.join(absent)}: no count of {_ALONG[view.x]}, since it was trained by an older metalm "
+            f"{', '.join(absent)}: no count of {along_name(view.x)}, since it was trained by an older metalm "
             "or has made no outer step yet. Along outer steps, tokens or seconds it is shown."
         )

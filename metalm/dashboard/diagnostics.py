@@ -35,7 +35,7 @@ def show(runs: Sequence[Run]) -> None:
     diagnostic = offered[state.switch("Diagnostics", list(offered), "diagnostic")]
     have = [run for run in runs if measures.available(diagnostic, measured[run.id])]
     as_map = diagnostic is _RATES and state.switch("Rates", [_NOW, _OVER_TRAINING], "rates") == _NOW
-    view = CurveView() if as_map else curve_controls.choose(has_unit=False)
+    view = CurveView() if as_map else curve_controls.choose(runs, has_unit=False)
     is_live = any(run.status in ("queued", "running") for run in runs)
     draw = st.fragment(run_every=3 if is_live else None)(_draw)
     styles = {run: style for run, style in compare_runs.styles(runs).items() if run in {r.id for r in have}}

@@ -24,6 +24,8 @@ _WIDGET = "widget."
 _NOTICES = "notices"
 _RESULTS = "results"
 _MAX_RESULTS = 16  # megabytes each, at most
+_FIGURES = "figures"
+_MAX_FIGURES = 24
 
 
 def home() -> Home:
@@ -222,6 +224,36 @@ def keep_result(name: Hashable, result: Any) -> None:
 def kept_result(name: Hashable) -> Any:
     """What `keep_result` remembers under `name`; None when there is nothing."""
     return st.session_state.get(_RESULTS, {}).get(name)
+
+
+def sent_figure(key: str) -> Any:
+    """What `keep_sent_figure` remembers of the chart `key`; None when its browser may have nothing."""
+    return st.session_state.get(_FIGURES, {}).get(key)
+
+
+def keep_sent_figure(key: str, sent: Any) -> None:
+    """Remembers what the browser has of a chart; of many, those drawn last."""
+    figures = st.session_state.setdefault(_FIGURES, {})
+    figures.pop(key, None)
+    if sent is not None:
+        figures[key] = sent
+    for oldest in list(figures)[:-_MAX_FIGURES]:
+        del figures[oldest]
+
+
+def looked_at(name: str) -> tuple[float, float] | None:
+    """The range of an axis that stands in the URL under `name`; None for all of it."""
+    low, _, high = choice(name, "").partition("~")
+    try:
+        values = float(low), float(high)
+    except ValueError:
+        return None
+    return values if values[0] < values[1] else None
+
+
+def look_at(name: str, values: tuple[float, float] | None) -> None:
+    """Puts a range of an axis into the URL; None takes it away."""
+    choose(name, None if values is None else "~".join(f"{value:.9g}" for value in values))
 
 
 def notice(text: str, kind: str = "success") -> None:

@@ -37,7 +37,7 @@ def show() -> None:
         name = state.select("Run", list(known), "watch", pinned=True)
     with right:
         look = state.switch("Look at", _LOOKS, "look")
-    view = curve_controls.choose() if look == "Curves" else CurveView()
+    view = curve_controls.choose([known[name]]) if look == "Curves" else CurveView()
     panel(known[name], look, view)
 
 

@@ -162,6 +162,15 @@ class Metrics:
         )
         return [name for (name,) in rows]
 
+    def scalars(self, run_ids: Collection[str]) -> list[str]:
+        """The names of the numbers that are about a whole report: no task, no weight, no adaptation step."""
+        rows = self._database.rows(
+            "SELECT DISTINCT name FROM metrics WHERE list_contains(?, run) AND task_id IS NULL "
+            "AND adaptation_step IS NULL AND NOT contains(name, '/') ORDER BY name",
+            [list(run_ids)],
+        )
+        return [name for (name,) in rows]
+
     def measured(self, run_ids: Collection[str]) -> dict[str, set[str]]:
         """Run id -> the names of its scalars, without the weight behind the slash."""
         found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}

@@ -69,8 +69,23 @@ def live():
     figure.update_layout(meta={"narrow": narrow.layout.to_plotly_json()})
     chart(figure, key="live", label="a line that grows")
 
+@st.fragment
+def linked():
+    values = np.arange(1000, dtype=np.int32)
+    seen = st.session_state.get("seen")
+    for name in ("left", "right"):
+        figure = frame.dress(go.Figure(go.Scatter(x=values, y=values)), legend=False)
+        figure.update_layout(hovermode="x")
+        look = lambda seen: st.session_state.update(seen=seen)
+        chart(figure, key=name, label=name, look=look, seen=seen, group="page")
+    st.text(f"seen: {seen}")
+
 st.title("page")
 live()
+linked()
+if st.button("Forget"):
+    from metalm.dashboard import state
+    state.keep_sent_figure("live", st.session_state["figures"]["left"])  # of which the browser has another
 text = TEXT
 bits = np.stack([np.full(len(text), 8.0 / (1 + step)) for step in range(4)])
 character_view(text, [AdaptedText("<i>one</i>", palette.RUNS[0][0], bits, [8, 4, 2.5, 2])], key="view")
@@ -138,7 +153,8 @@ def page(browser, url):
         ),
     )
     page.goto(url)
-    page.wait_for_selector(".metalm-chart[data-ready]", timeout=60_000)
+    ready = "document.querySelectorAll('.metalm-chart[data-ready]').length === 3"
+    page.wait_for_function(ready, timeout=60_000)
     page.wait_for_selector(".view .panel")
     yield page
     page.close()
@@ -153,7 +169,7 @@ def chart_state(page) -> list:
 
 @pytest.mark.browser
 def test_zoom_outlives_new_data_and_a_change_of_theme(page):
-    box = page.locator(".metalm-chart").bounding_box()
+    box = page.locator(".metalm-chart").first.bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + 400, box["y"] + 200, steps=5)
@@ -168,6 +184,55 @@ def test_zoom_outlives_new_data_and_a_change_of_theme(page):
     scale = page.evaluate("document.querySelector('.metalm-chart').data[1].colorscale.map((stop) => stop[1])")
     assert scale == [dark for _, dark in palette.SEQUENTIAL]
     assert page.outside == []
+
+
+def zoom(page, label):
+    plot = page.locator(f".metalm-chart[aria-label='{label}'] .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 105, steps=4)
+    page.mouse.up()
+
+
+@pytest.mark.browser
+def test_a_range_of_x_is_told_and_shared_with_the_charts_of_the_group(page):
+    ranges = "[...document.querySelectorAll('.metalm-chart')].slice(1, 3).map((c) => c.layout.xaxis.range)"
+    zoom(page, "left")
+    page.get_by_text("seen: (").wait_for()
+    left, right = page.evaluate(ranges)
+    assert left == right
+    assert 350 < left[0] < 450 < 550 < left[1] < 650
+    told = page.get_by_text("seen: (").inner_text()
+    low, high = (float(number) for number in told.removeprefix("seen: (").removesuffix(")").split(","))
+    assert [low, high] == pytest.approx(left)
+    page.locator(".metalm-chart[aria-label='right'] .nsewdrag").first.dblclick()
+    page.get_by_text("seen: None").wait_for()
+    assert page.evaluate(ranges)[0] == page.evaluate(ranges)[1] != left
+
+
+@pytest.mark.browser
+def test_the_pointer_on_one_chart_is_shown_on_the_others_of_its_group(page):
+    plot = page.locator(".metalm-chart[aria-label='left'] .nsewdrag").first
+    plot.hover()
+    page.locator(
+        ".metalm-chart[aria-label='right'] .hoverlayer .axistext, "
+        ".metalm-chart[aria-label='right'] .hoverlayer .hovertext"
+    ).first.wait_for()
+    page.mouse.move(1, 1)
+    page.wait_for_function(
+        "!document.querySelector(\".metalm-chart[aria-label='right'] .hoverlayer\").childElementCount"
+    )
+
+
+@pytest.mark.browser
+def test_a_browser_that_lacks_what_a_message_builds_on_asks_for_the_whole(page):
+    num = chart_state(page)[1]
+    page.get_by_role("button", name="Forget").click()
+    page.wait_for_function(f"document.querySelector('.metalm-chart').data[0].x.length > {num + 2}")
+    page.evaluate("window.metalmFigures.clear()")
+    page.wait_for_function(f"document.querySelector('.metalm-chart').data[0].x.length > {num + 4}")
 
 
 @pytest.mark.browser

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from metalm.dashboard import palette
 from metalm.dashboard.charts import frame, lines
@@ -46,7 +45,7 @@ def learning_curves(
     if curve.empty:
         return frame.empty("no points yet")
     panels = _panels(curve, view.unit, vocabularies or {})
-    figure, height = _plots(list(panels))
+    figure = go.Figure()
     pace = lines.pace(curve["x"].to_numpy(float))
     named: set[str] = set()
     for row, points in enumerate(panels.values(), start=1):
@@ -54,34 +53,44 @@ def learning_curves(
         traces = []
         for (run, part), line in groups:
             shown = _parts_or_runs(styles, run, part)
-            traces += _line(line, shown, view, row, pace, legend=shown.name not in named, crowd=len(groups))
+            extra = "%{fullData.name}" + (f", {part}" if len(panels) > 1 else "")
+            place = {"row": row, "extra": extra, "legend": shown.name not in named}
+            traces += _line(line, shown, view, pace, crowd=len(groups), **place)
             traces += _crosses(lost, line, run, part, shown, view)
             named.add(shown.name)
         if references is not None and "validation" in set(points["part"]):
             traces += _references(references, points, view)
-        figure.add_traces(traces, rows=[row] * len(traces), cols=[1] * len(traces))
-        values = _values(points, view.unit)
-        figure.update_yaxes(title_text=view.unit, row=row, **lines.y_axis(view, values))
-    frame.dress(figure, height=height)
-    figure.update_xaxes(**lines.x_axis(view), showspikes=True, **SPIKE)
-    figure.update_xaxes(title_text=lines.x_title(view.x), row=len(panels))
-    return figure.update_layout(hovermode="x unified" if len(styles) <= _UNIFIED else "closest")
+        for trace in traces:
+            trace.yaxis = "y" if row == 1 else f"y{row}"
+        figure.add_traces(traces)
+        figure.layout[_y_axis(row)] = lines.y_axis(view, _values(points, view.unit))
+    _dress(figure, list(panels), view)
+    hover = "x unified" if len(styles) <= _UNIFIED else "closest"
+    return figure.update_layout(hovermode=hover, hoversubplots="axis")
 
 
-def _plots(names: list[str]) -> tuple[go.Figure, int]:
-    """Empty plots one below the other, and their height."""
+def _dress(figure: go.Figure, names: list[str], view: CurveView) -> None:
+    """Plots one below the other on one x axis, so that the pointer tells of all of them."""
     height = 340 + 250 * (len(names) - 1)
-    figure = make_subplots(
-        rows=len(names),
-        shared_xaxes=True,
-        vertical_spacing=30 / height,  # pixels, as a share
-        subplot_titles=names if len(names) > 1 else None,
-    )
-    # In the plot's upper right corner: losses fall, so it is empty, and the legend keeps the upper left.
-    figure.update_annotations(
-        x=0.995, xanchor="right", yanchor="top", font={"size": 13, "color": frame.MUTED}
-    )
-    return figure, height
+    frame.dress(figure, height=height)
+    gap = 30 / height  # pixels, as a share
+    each = (1 - gap * (len(names) - 1)) / len(names)
+    for row, name in enumerate(names, start=1):
+        top = 1 - (row - 1) * (each + gap)
+        axis = {"domain": [max(top - each, 0), top], "anchor": "x", "title": {"text": view.unit}}
+        figure.layout[_y_axis(row)].update(axis)
+        if len(names) > 1:
+            # In the plot's upper right corner: losses fall, so it is empty; the legend has the upper left.
+            place = {"x": 0.995, "xanchor": "right", "xref": "paper", "y": top, "yanchor": "top"}
+            look = {"text": name, "showarrow": False, "font": {"size": 13, "color": frame.MUTED}}
+            figure.add_annotation(**place, yref="paper", **look)
+    lowest = "y" if len(names) == 1 else f"y{len(names)}"
+    figure.update_xaxes(title_text=lines.x_title(view.x), anchor=lowest, **lines.x_axis(view))
+    figure.update_xaxes(showspikes=True, **SPIKE)
+
+
+def _y_axis(row: int) -> str:
+    return "yaxis" if row == 1 else f"yaxis{row}"
 
 
 def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
@@ -115,7 +124,15 @@ def _parts_or_runs(styles: Mapping[str, RunStyle], run: str, part: str) -> RunSt
 
 
 def _line(
-    points: pd.DataFrame, style: RunStyle, view: CurveView, row: int, pace: float, *, legend: bool, crowd: int
+    points: pd.DataFrame,
+    style: RunStyle,
+    view: CurveView,
+    pace: float,
+    *,
+    crowd: int,
+    row: int,
+    extra: str,
+    legend: bool,
 ) -> list[go.Scatter]:
     """The band, the raw line where another is smoothed from it, and the line."""
     points = points.sort_values("step", kind="stable")
@@ -141,7 +158,7 @@ def _line(
         mode="lines+markers" if len(points) <= _MARKED and not view.smoothing else "lines",
         line={"color": style.colour, "dash": style.dash, "width": 2},
         marker={"symbol": style.symbol, "size": 6},
-        hovertemplate="%{y:.4g} " + view.unit + "<extra>%{fullData.name}</extra>",
+        hovertemplate="%{y:.4g} " + view.unit + f"<extra>{extra}</extra>",
     )
     return [trace for trace in (*traces, line) if trace is not None]
 

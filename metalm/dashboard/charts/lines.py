@@ -11,6 +11,7 @@ two at or above a hundredth of the span of x: the same for every line and, while
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ PROGRESS = {
     "flops": "estimated FLOPs",
 }
 _LARGE = ("tokens", "gradient_evaluations", "flops")  # told as 2 M, 3 G
-_CROWD = 8  # lines on one plot from which bands are paler
+_OPACITY, _OPACITY_FROM = (0.18, 0.12, 0.05), (0, 2, 9)  # of bands, by the number of lines on a plot
 _INNER = (0.02, 0.98)  # quantiles of what is no outlier
 SPIKE = {"spikethickness": 1, "spikedash": "dot", "spikecolor": frame.BORDER, "spikemode": "across"}
 
@@ -130,7 +131,7 @@ def band(
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=frame.translucent(style.colour, 0.18 if num_lines <= _CROWD else 0.07),
+        fillcolor=frame.translucent(style.colour, _OPACITY[bisect(_OPACITY_FROM, num_lines) - 1]),
         hoverinfo="skip",
         showlegend=False,
         legendgroup=style.name,

@@ -1,14 +1,20 @@
 // Draws a plotly figure with Plotly.react, so that zoom, pan and hidden lines outlive new data.
-// Figures come in the colours of the light theme; `twins` maps each to its dark one.
-
-const CONFIG = {
-  responsive: true,
-  displaylogo: false,
-  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]], // plotly's own list has a share button
-  toImageButtonOptions: { format: "svg", filename: "metalm" },
-};
+// Figures come in the colours of the light theme; `twins` maps each to its dark one. Of a figure that is here
+// already, only what changed comes: see figure_parts.py. The range of x that the reader looks at is told back, and
+// charts of one `group` share it and the place of the pointer.
 
 const NARROW = 600; // pixels: below it two plots side by side cannot be read
+const KEPT = 24; // figures
+const PAUSE = 200; // milliseconds without a change before the range is told
+
+// chart's key -> {version, figure}, which outlives a visit to another page
+const figures = (window.metalmFigures ??= new Map());
+const charts = (window.metalmCharts ??= new Set());
+
+const ARRAYS = {
+  i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array,
+  i4: Int32Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array,
+};
 
 function loadPlotly(url) {
   if (window.Plotly) return Promise.resolve();
@@ -40,6 +46,7 @@ function swapped(value, twins) {
     const twin = twins[value.slice(0, 7)];
     return twin ? twin + value.slice(7) : value;
   }
+  if (ArrayBuffer.isView(value)) return value;
   if (Array.isArray(value)) {
     // Long lists of numbers hold no colour; a stop of a colour scale is [number, colour].
     return typeof value.at(-1) === "number" ? value : value.map((item) => swapped(item, twins));
@@ -50,28 +57,169 @@ function swapped(value, twins) {
   return value;
 }
 
+// ---- what came, put together ----
+
+function numbers(dtype, base64) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return new ARRAYS[dtype](bytes.buffer);
+}
+
+function unpacked(value) {
+  return value?.bdata !== undefined && value.shape === undefined ? numbers(value.dtype, value.bdata) : value;
+}
+
+function spliced(old, { head, tail, dtype, middle }) {
+  const between = numbers(dtype, middle);
+  const whole = new ARRAYS[dtype](head + between.length + tail);
+  whole.set(old.subarray(0, head));
+  whole.set(between, head);
+  whole.set(old.subarray(old.length - tail), head + between.length);
+  return whole;
+}
+
+function everyPart(trace, part) {
+  return Object.fromEntries(Object.entries(trace).map(([name, value]) => [name, part(value, name)]));
+}
+
+function patched(trace, { whole, changed }) {
+  if (whole) return everyPart(whole, unpacked);
+  const part = (value, name) => (value?.middle !== undefined ? spliced(trace[name], value) : unpacked(value));
+  return { ...trace, ...everyPart(changed, part) };
+}
+
+// The figure that a message brings; undefined when it builds on one that is not here.
+function received(key, { version, base, figure, traces, layout }) {
+  const kept = figures.get(key);
+  if (kept?.version === version) return kept;
+  let now;
+  if (figure) {
+    now = { version, figure: { ...figure, data: figure.data.map((trace) => everyPart(trace, unpacked)) } };
+  } else if (kept?.version === base) {
+    const data = kept.figure.data.map((trace, i) => patched(trace, traces[i]));
+    now = { version, figure: { data, layout: layout ?? kept.figure.layout } };
+  } else {
+    return undefined;
+  }
+  figures.delete(key);
+  figures.set(key, now);
+  if (figures.size > KEPT) figures.delete(figures.keys().next().value);
+  return now;
+}
+
+// ---- drawing ----
+
+let settings; // made once: plotly would begin anew with every other object
+
+function config() {
+  if (settings) return settings;
+  const save = (format, icon, title) => ({
+    name: format,
+    title,
+    icon: window.Plotly.Icons[icon],
+    click: (root) => window.Plotly.downloadImage(root, { format, filename: "metalm", scale: 2 }),
+  });
+  const images = [
+    save("png", "camera", "Download as PNG"),
+    save("svg", "camera-retro", "Download as SVG, sharp at any size"),
+  ];
+  // plotly's own list has a share button
+  const modeBarButtons = [[...images, "zoom2d", "pan2d", "resetScale2d"]];
+  settings = { responsive: true, displaylogo: false, modeBarButtons };
+  return settings;
+}
+
+const xAxes = (layout) => Object.keys(layout).filter((name) => /^xaxis\d*$/.test(name));
+const isLog = (layout, name) => layout[name].type === "log";
+
 function draw(root, data) {
+  const kept = received(data.key, data.message);
+  if (!kept) {
+    if (root.lost !== data.message.version) data.lost(data.message.version);
+    root.lost = data.message.version;
+    return;
+  }
   const dark = isDark(root);
   const narrow = root.clientWidth < NARROW;
-  const shown = `${dark}|${narrow}|${data.view}|${data.figure}`;
+  const shown = `${dark}|${narrow}|${data.view}|${kept.version}`;
   if (root.shown === shown) return;
   root.shown = shown;
-  let figure = JSON.parse(data.figure);
+  if (root.view !== data.view) root.range = data.range;
+  root.view = data.view;
+  let { layout } = kept.figure;
   // A figure of several columns of plots brings the layout that puts them one below the other.
-  if (narrow && figure.layout.meta?.narrow) figure.layout = figure.layout.meta.narrow;
-  if (dark) figure = swapped(figure, data.twins);
-  const { layout } = figure;
+  if (narrow && layout.meta?.narrow) layout = layout.meta.narrow;
+  layout = swapped(layout, dark ? data.twins : {}); // plotly writes into what it is given
+  const lines = kept.figure.data.map((trace) => (dark ? swapped(trace, data.twins) : { ...trace }));
   layout.font = { ...layout.font, family: getComputedStyle(root).fontFamily };
   layout.uirevision = data.view || "same";
   layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: layout.font.color, activecolor: layout.font.color };
-  window.Plotly.react(root, figure.data, layout, CONFIG);
+  if (data.ranged && root.range) {
+    for (const name of xAxes(layout)) {
+      layout[name].range = isLog(layout, name) ? root.range.map(Math.log10) : root.range;
+      layout[name].autorange = false;
+    }
+  }
+  window.Plotly.react(root, lines, layout, config());
+  if (!root.dataset.ready) listen(root);
   root.dataset.ready = "yes";
+  root.dataset.version = kept.version;
 }
 
-export default function ({ data, parentElement }) {
+// ---- what the reader looks at, and where the pointer is ----
+
+function listen(root) {
+  root.on("plotly_relayout", (change) => {
+    if (root.latest.ranged && Object.keys(change).some((name) => /^xaxis\d*\.(range|autorange)/.test(name))) {
+      look(root, visible(root));
+    }
+  });
+  const others = () => [...charts].filter((chart) => root.latest.group && isLinked(root, chart));
+  root.on("plotly_hover", ({ points: [{ x }] }) => {
+    if (root.isTold) return;
+    for (const other of others()) {
+      other.isTold = true;
+      window.Plotly.Fx.hover(other, { xval: x }, Object.keys(other._fullLayout._plots));
+      other.isTold = false;
+    }
+  });
+  root.on("plotly_unhover", () => others().forEach((other) => window.Plotly.Fx.unhover(other)));
+}
+
+const isLinked = (root, other) =>
+  other !== root && other.isConnected && other.dataset.ready && other.latest.group === root.latest.group;
+
+function visible(root) {
+  const axis = root._fullLayout.xaxis;
+  if (root.layout.xaxis.autorange) return null;
+  return axis.type === "log" ? axis.range.map((exponent) => 10 ** exponent) : axis.range.map(Number);
+}
+
+function look(root, range) {
+  if (String(root.range) === String(range)) return;
+  root.range = range;
+  clearTimeout(root.telling);
+  root.telling = setTimeout(() => root.latest.tell(root.range), PAUSE);
+  for (const other of charts) {
+    if (!root.latest.group || !isLinked(root, other)) continue;
+    look(other, range);
+    const change = {};
+    for (const name of xAxes(other.layout)) {
+      if (range) change[`${name}.range`] = isLog(other.layout, name) ? range.map(Math.log10) : [...range];
+      else change[`${name}.autorange`] = true;
+    }
+    window.Plotly.relayout(other, change);
+  }
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".metalm-chart");
   root.setAttribute("aria-label", data.label);
-  root.latest = data;
+  root.latest = {
+    ...data,
+    tell: (range) => setStateValue("range", range),
+    lost: (version) => setTriggerValue("lost", version),
+  };
+  charts.add(root);
   const drawLatest = () => root.isConnected && window.Plotly && draw(root, root.latest);
   root.width ??= new ResizeObserver(drawLatest);
   root.width.observe(root);
@@ -83,6 +231,8 @@ export default function ({ data, parentElement }) {
   );
   return () => {
     root.width.disconnect();
+    charts.delete(root);
+    clearTimeout(root.telling);
     window.Plotly?.purge(root);
   };
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import streamlit as st
 
-from metalm.dashboard import palette
-from metalm.dashboard.components import assets
+from metalm.dashboard import palette, state
+from metalm.dashboard.components import assets, figure_parts
 
 
 class Figure(Protocol):
@@ -18,22 +20,48 @@ class Figure(Protocol):
     def to_json(self) -> str: ...
 
 
-def chart(figure: Figure, *, key: str, label: str, view: str = "") -> None:
+def chart(
+    figure: Figure,
+    *,
+    key: str,
+    label: str,
+    view: str = "",
+    look: Callable[[tuple[float, float] | None], None] | None = None,
+    seen: Sequence[float] | None = None,
+    group: str = "",
+) -> None:
     """Draw `figure`; the next one under the same `key` replaces its data and keeps zoom and hidden lines.
 
-    label: what it shows, for readers who cannot see it. Zoom is kept while `view` stays the same: name in
-    it what changes the meaning of the axes, such as their units.
+    Only what changed is sent. label: what it shows, for readers who cannot see it. Zoom is kept while `view`
+    stays the same: name in it what changes the meaning of the axes, such as their units.
+
+    look: told the range of x whenever the reader chooses one, None for all of it; a rerun follows. seen: the
+    range to begin with. group: charts of one group share that range, and the place of the pointer.
     """
+    sent = figure_parts.message(json.loads(figure.to_json()), state.sent_figure(key))
+    state.keep_sent_figure(key, sent)
     _mount()(
         key=key,
         data={
-            "figure": figure.to_json(),
+            "message": sent.message,
+            "key": key,
             "label": label,
             "view": view,
             "plotly": assets.plotly_url(),
             "twins": palette.DARK_TWIN,
+            "ranged": look is not None,
+            "range": list(seen) if seen else None,
+            "group": group,
         },
+        # Another tab, or a page that was loaded anew, has not what the last message was built on.
+        on_lost_change=lambda: state.keep_sent_figure(key, None),
+        on_range_change=lambda: look and look(_range(key)),
     )
+
+
+def _range(key: str) -> tuple[float, float] | None:
+    told = state.entered(key)["range"]
+    return tuple(map(float, told)) if told else None
 
 
 @cache
