@@ -2,15 +2,30 @@
 
 import streamlit as st
 
-from metalm.dashboard import adapt_record, adapt_run, adapt_saved, adapt_text, compare_runs, state
+from metalm.dashboard import (
+    adapt_present,
+    adapt_record,
+    adapt_run,
+    adapt_saved,
+    adapt_text,
+    compare_runs,
+    state,
+)
 
-st.title("Adapt")
-st.caption("A text is cut in two: runs adapt to its first part, and are judged on the second, step by step.")
+demo = state.choices("demo")
+is_presented = bool(demo) and adapt_present.is_on()
+if is_presented:
+    adapt_present.dress()
+else:
+    st.title("Adapt")
+    st.caption(
+        "A text is cut in two: runs adapt to its first part and are judged on the second, step by step."
+    )
 state.show_notices()
-view = state.switch("View", ["Adapt", "Saved"], "view")
+view = "Adapt" if is_presented else state.switch("View", ["Adapt", "Saved"], "view")
 if view == "Saved":
     adapt_saved.show()
-elif demo := state.choices("demo"):
+elif demo:
     adapt_record.show(demo)
 else:
     runs = compare_runs.choose(most=4, fit=adapt_run.is_ready)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from metalm.config import length_for
 from metalm.errors import RunStateError
 from metalm.jobs.demo import MAX_RUNS, Demo, DemoRequest, Part, Writing, errors_of, samples_of
 from metalm.learn.stopping import Stopped, stop_if
@@ -60,7 +61,7 @@ class Demos:
             runs=tuple(record.run for record in records),
             writing=writing,
         )
-        parts = tuple(Part(record.run, record.id) for record in records)
+        parts = tuple(Part(record.run, record.id, is_saved=True) for record in records)
         return self._started(Demo(asked, parts), lambda demo: self._rewrite(demo, records))
 
     def find(self, record_ids: Sequence[str]) -> Demo | None:
@@ -145,7 +146,13 @@ class Demos:
             demo.doing = "adapts"
 
     def _inner(self, asked: DemoRequest, run_id: str) -> InnerLoop:
-        inner = self._home.load(run_id).rule_for(asked.steps).inner
+        """As asked, else as tuned: for a support set of this size, or for so many steps."""
+        loaded = self._home.load(run_id)
+        if asked.steps is None:
+            tuned = length_for(len(asked.support), loaded.lengths, loaded.inner.steps)
+            inner = replace(loaded.inner, steps=tuned)
+        else:
+            inner = loaded.rule_for(asked.steps).inner
         return inner if asked.lr is None else replace(inner, lr=asked.lr)
 
     def _write(self, demo: Demo) -> None:

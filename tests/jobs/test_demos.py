@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from metalm.config import length_for
 from metalm.errors import NotFoundError, RunStateError
 from metalm.jobs.demo import MAX_RUNS, DemoRequest, Writing
 from metalm.jobs.demos import MAX_KEPT
@@ -140,3 +141,13 @@ def test_of_those_that_are_over_the_newest_are_remembered(jobs, request_of):
     for _ in range(MAX_KEPT + 1):
         jobs.demos.begin(request_of(steps=0, writing=Writing(num_bytes=0))).wait()
     assert jobs.demos.find([first.parts[0].record_id]) is None
+
+
+def test_steps_that_nobody_asked_for_are_those_that_were_tuned(home, jobs, run, request_of):
+    demo = jobs.demos.begin(request_of(steps=None))
+    demo.wait()
+    [part] = demo.parts
+    loaded = home.load(run.id)
+    assert not part.error
+    assert part.total == length_for(len(SUPPORT), loaded.lengths, loaded.inner.steps)
+    assert len(part.steps) == part.total + 1

@@ -1,6 +1,11 @@
 """The page Adapt: empty, a text that is too short, a pasted and a sample text adapted to, saved records."""
 
+import threading
+import time
+
 import pytest
+
+from metalm.jobs import service
 
 TEXT = "".join(f"The clock of the tower strikes {hour}, ünd the birds fly up. 鐘\n" for hour in range(30))
 
@@ -15,8 +20,46 @@ def adapted(finished, page):
     return press(app)
 
 
-def press(app):
+@pytest.fixture
+def held(home, monkeypatch):
+    """Adaptation that waits for the test after each step, from the third on."""
+    let, adapt = threading.Semaphore(2), home.adapt
+
+    def stepwise(*arguments, **others):
+        for step in adapt(*arguments, **others):
+            yield step
+            let.acquire()
+
+    monkeypatch.setattr(home, "adapt", stepwise)
+    yield let
+    let.release(10_000)  # the home is closed after it
+
+
+def begin(app):
     return next(button for button in app.button if button.label == "Adapt").click().run()
+
+
+def press(app):
+    """Adapts, and waits until what it leaves is shown."""
+    app = begin(app)
+    if demo := demo_of(app):
+        demo.wait()
+    return app.run()
+
+
+def shows(demo, num_steps):
+    """Waits until its first run has made so many steps."""
+    deadline = time.monotonic() + 60
+    while len(demo.parts[0].steps) < num_steps:
+        assert not demo.is_over
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def demo_of(app):
+    ids = app.query_params.get("demo", [])
+    ids = [ids] if isinstance(ids, str) else ids
+    return service.current().jobs.demos.find(ids)
 
 
 @pytest.mark.usefixtures("queued")
@@ -57,6 +100,10 @@ def test_adapting_shows_scores_characters_curves_and_samples(adapted, home, told
     assert "good: bits per byte" in told(adapted)
     assert "What each character costs" in told(adapted)
     assert len(adapted.get("bidi_component")) == 3
+    assert "The characters that gained most" in told(adapted)
+    assert "After 2 steps **good**" in told(adapted)
+    assert "the n\\-gram baseline" in told(adapted)
+    assert "On the online track, which is never on this axis: PPMd" in told(adapted)
     assert "**good** :gray[before adaptation]" in told(adapted)
     [record] = home.store.adaptations.all()
     assert record.support + record.query == TEXT
@@ -165,3 +212,83 @@ def test_where_other_runs_are_none_is_chosen_at_first(page):
     app = page("adapt")
     assert not app.exception
     assert app.multiselect[0].value == []
+
+
+def test_a_demo_under_way_shows_its_steps_and_outlives_other_clicks(finished, home, page, told, held):
+    app = page("adapt", runs=finished.name, source="Paste")
+    app.text_area[0].set_value(TEXT).run()
+    app.number_input[0].set_value(9)
+    app = begin(app)
+    assert not app.exception
+    demo = demo_of(app)
+    shows(demo, 3)
+    app.run()
+    assert "**good**: step 2 of 9" in told(app)
+    assert "it goes on when this page is left" in told(app)
+    assert "After 2 steps **good**" in told(app)
+    assert len(app.get("bidi_component")) == 3
+    app.switch_page("runs.py").run()
+    assert not demo.stop_asked
+    held.release(100)
+    demo.wait()
+    assert len(home.store.adaptations.steps(demo.parts[0].record_id)) == 10
+
+
+def test_a_demo_is_stopped_by_its_button_and_keeps_what_it_showed(finished, home, page, told, held):
+    app = page("adapt", runs=finished.name, source="Paste")
+    app.text_area[0].set_value(TEXT).run()
+    app.number_input[0].set_value(50)
+    app = begin(app)
+    demo = demo_of(app)
+    shows(demo, 3)
+    app.run()
+    next(button for button in app.button if button.label == "Stop").click().run()
+    assert demo.stop_asked
+    held.release(100)
+    demo.wait()
+    app.run()
+    assert not app.exception
+    [record] = home.store.adaptations.all()
+    assert record.adaptation["steps"] < 50
+    assert "good: bits per byte" in told(app)
+
+
+@pytest.mark.usefixtures("adapted")
+def test_presented_a_demo_stands_alone(home, page, told):
+    [record] = home.store.adaptations.all()
+    app = page("adapt", demo=record.id, present="yes", beside="unigram")
+    assert not app.exception
+    assert [title.value for title in app.title] == []
+    assert "After 2 steps **good**" in told(app)
+    assert "the unigram baseline" in told(app)
+    assert [button.label for button in app.button] == ["Leave presentation"]
+    app.button[0].click().run()
+    assert "present" not in app.query_params
+    assert [title.value for title in app.title] == ["Adapt"]
+
+
+@pytest.mark.usefixtures("adapted")
+def test_the_baselines_beside_a_run_stand_in_the_address(home, page, told):
+    [record] = home.store.adaptations.all()
+    app = page("adapt", demo=record.id, beside=["uniform"])
+    assert "the uniform baseline" in told(app)
+    app.multiselect[0].set_value([]).run()
+    assert "baseline" not in told(app)
+
+
+@pytest.mark.usefixtures("adapted")
+def test_the_runs_write_anew_with_other_settings(home, page, told):
+    [record] = home.store.adaptations.all()
+    app = page("adapt", demo=record.id)
+    bytes_wanted, temperature, top_p, seed = app.number_input
+    bytes_wanted.set_value(20)
+    temperature.set_value(1.0)
+    top_p.set_value(0.5)
+    seed.set_value(7)
+    next(button for button in app.button if button.label == "Write").click().run()
+    demo_of(app).wait()
+    app.run()
+    assert not app.exception
+    assert "temperature 1, top-p 0.5, seed 7." in told(app)
+    samples = home.store.adaptations.samples(adaptation_id=record.id)
+    assert {sample.adaptation_step for sample in samples} == {0, 2}

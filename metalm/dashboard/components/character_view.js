@@ -14,6 +14,15 @@ const make = (tag, className = "", text = "") => {
 const button = (text, onclick) => Object.assign(make("button", "", text), { type: "button", onclick });
 const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 
+// What so many bits say of the chance of a character: `25 %`, or `1 in 4,300` of what is rare.
+function chance(bits) {
+  const p = 2 ** -bits;
+  if (p >= 0.01) return `${(100 * p).toFixed(0)} %`;
+  const times = 1 / p;
+  if (times >= 1e9) return "1 in over 10⁹";
+  return `1 in ${Number(times.toPrecision(2)).toLocaleString("en")}`;
+}
+
 // ---- the text -------------------------------------------------------------------------------------------------
 
 // What readers call characters, as {text, begin, end}; begin and end count code points.
@@ -119,17 +128,23 @@ class View {
     if (this.content !== content) {
       this.content = content;
       this.data = data;
-      this.leave();
-      const clusters = clustersOf(data.text);
-      this.left_out = Math.max(0, clusters.length - MAX_CLUSTERS);
-      this.clusters = clusters.slice(0, MAX_CLUSTERS);
+      const shape = JSON.stringify([data.text, data.panels.map(({ name, colour }) => [name, colour])]);
+      const same = this.shape === shape; // more steps of what is there: nothing is built anew
+      this.shape = shape;
+      if (!same) {
+        this.leave();
+        const clusters = clustersOf(data.text);
+        this.left_out = Math.max(0, clusters.length - MAX_CLUSTERS);
+        this.clusters = clusters.slice(0, MAX_CLUSTERS);
+      }
       this.bits = data.panels.map((panel) => bitsOf(panel, this.clusters, data.unit));
       this.last = Math.max(0, ...data.panels.map((panel) => panel.steps - 1));
       this.tops = {
         bits: topOf(this.bits.flatMap((steps) => steps[0])),
         change: topOf(this.bits.flatMap((steps) => steps.at(-1).map((bits, i) => Math.abs(bits - steps[0][i])))),
       };
-      this.build();
+      if (same) this.extend();
+      else this.build();
     }
     this.theme(dark);
     this.paint();
@@ -165,6 +180,13 @@ class View {
     }
   }
 
+  // Steps came since the controls were made.
+  extend() {
+    this.slider.max = this.last;
+    this.slider.value = Math.min(this.step, this.last);
+    this.stepping.forEach((control) => { control.hidden = this.last === 0; });
+  }
+
   controls() {
     this.slider = Object.assign(document.createElement("input"), {
       type: "range", min: 0, max: this.last, step: 1, value: Math.min(this.step, this.last),
@@ -185,8 +207,9 @@ class View {
     modes.append(...this.buttons);
     this.legend = make("div", "legend");
     const controls = make("div", "controls");
-    if (this.last > 0) controls.append(step, modes);
-    controls.append(this.legend);
+    this.stepping = [step, modes];
+    controls.append(step, modes, this.legend);
+    this.extend();
     return controls;
   }
 
@@ -315,15 +338,39 @@ class View {
     head.append(make("span", "glyph", drawn(text)[0].trim() || "space"), make("span", "codes", codes(text)));
     const table = document.createElement("table");
     const several = this.panels.length > 1;
-    const titles = [several ? "run" : "bits", "step 0", `step ${Math.min(this.step, this.last)}`, "change"];
-    table.append(this.row("th", titles));
+    const step = Math.min(this.step, this.last);
+    const moved = step > 0 ? [`step ${step}`, "change"] : [];
+    const chances = step > 0 ? [`step ${step}`] : [];
+    table.append(this.row("th", ["", "bits, step 0", ...moved, "chance, step 0", ...chances]));
     this.bits.forEach((steps, p) => {
       const [before, now] = [steps[0][this.here], steps[this.at(p)][this.here]];
       const name = several ? this.data.panels[p].name : "this character";
-      table.append(this.row("td", [name, before.toFixed(2), now.toFixed(2), signed(now - before)]));
+      const after = steps.length > 1 ? [now.toFixed(2), signed(now - before)] : ["", ""];
+      const told = [before.toFixed(2), ...(step > 0 ? after : []), chance(before)];
+      if (step > 0) told.push(steps.length > 1 ? chance(now) : "");
+      table.append(this.row("td", [name, ...told]));
     });
-    this.tip.replaceChildren(head, table);
+    this.tip.replaceChildren(head, table, ...this.expected(several));
     this.tip.hidden = false;
+  }
+
+  // What each run expected here, at the steps where it was asked.
+  expected(several) {
+    const begin = this.clusters[this.here].begin;
+    return this.data.panels.flatMap(({ name, guesses }) =>
+      guesses.flatMap(({ step, texts, places, chances }) => {
+        if (!places[begin]?.length) return [];
+        const line = make("div", "expected");
+        line.append(make("span", "when", `${several ? `${name}, ` : ""}step ${step} expects`));
+        places[begin].forEach((place, i) => {
+          const one = make("span", "guess");
+          one.append(make("b", "", drawn(texts[place])[0].trim() || "space"));
+          one.append(` ${chances[begin][i] < 10 ? (chances[begin][i] / 10).toFixed(1) : Math.round(chances[begin][i] / 10)} %`);
+          line.append(one);
+        });
+        return [line];
+      }),
+    );
   }
 
   row(tag, cells) {
