@@ -64,6 +64,11 @@ class Run:
     validated: tuple[str, ...] = ()
 
     @property
+    def is_foreign(self) -> bool:
+        """Another program made it: its config has that one's parameters, under `imported`, alone."""
+        return "imported" in self.config
+
+    @property
     def tuned_value(self) -> float | None:
         """Bits per byte on meta-validation after adaptation as it was tuned: all runs are tuned alike, while
         `best_value` depends on the steps that the run was told to validate with. That until it is tuned."""
