@@ -54,7 +54,7 @@ def _run(i: int, split_id: str, rng: random.Random) -> Run:
     config = RunConfig(algorithm=ALGORITHMS[name](), seed=i % SEEDS).to_json()
     if "inner" in config["algorithm"]:
         config["algorithm"]["inner"]["lr"] = 0.001 * (1 + i // SEEDS)
-    config["room"] = {f"key_{k}": rng.random() for k in range(KEYS - _size(config))}
+    config["room"] = {f"key_{k}": k + i // SEEDS for k in range(KEYS - _size(config))}
     best = rng.uniform(2, 4)
     points = [
         {"lr": lr, "steps": steps, "bits_per_byte": best + lr * steps} for lr in (0.1, 1) for steps in (0, 5)

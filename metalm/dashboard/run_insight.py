@@ -18,9 +18,10 @@ from metalm.store.run_table import RunQuery
 from metalm.store.runs import Run
 
 CHOICES = ("outcome", "axes")
-MAX_LINES = 1000  # more lines hide each other
+MAX_RUNS = 5000  # that are read
+MAX_LINES = 150  # more lines hide each other
 MAX_AXES = 10
-_FACTS = ("algorithm", "split", "network", "seed", "steps", "tokens", "warm_start", "trained_on")
+_FACTS = ("algorithm", "split", "network", "seed", "warm_start", "trained_on")
 _USUAL = 6
 
 
@@ -42,14 +43,29 @@ def parallel(query: RunQuery, selected: Sequence[Run]) -> None:
         format_func=lambda key: field(key).label,
     )
     axes = [*(chosen or usual), outcome]
+    drawn = _spread(table, outcome)
     chart(
-        parallel_coordinates(table.set_index("run")[axes], [field(key).label for key in axes], outcome),
+        parallel_coordinates(drawn.set_index("run")[axes], [field(key).label for key in axes], outcome),
         key="runs.parallel",
-        label=f"Parallel coordinates of {wording.things(len(table), 'run')}: "
+        label=f"Parallel coordinates of {wording.things(len(drawn), 'run')}: "
         f"{', '.join(field(key).label for key in axes)}",
         view="|".join(axes),
     )
-    st.caption("Every line is a run. The blue ones are the quarter with the smallest outcome.")
+    part = f" Of {len(table):,} runs {len(drawn)} are drawn, evenly spread over the outcome."
+    st.caption(
+        "Every line is a run; the bold ones are the quarter with the smallest outcome."
+        + part * (len(drawn) < len(table))
+    )
+
+
+def _spread(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """At most MAX_LINES of the runs, from the smallest outcome to the largest."""
+    if len(table) <= MAX_LINES:
+        return table
+    ordered = table.dropna(subset=[outcome]).sort_values(outcome, kind="stable")
+    if ordered.empty:
+        return table.head(MAX_LINES)
+    return ordered.iloc[:: -(-len(ordered) // MAX_LINES)]
 
 
 def explained(query: RunQuery, selected: Sequence[Run]) -> None:
@@ -99,11 +115,12 @@ def _read(query: RunQuery, selected: Sequence[Run]) -> tuple[str, pd.DataFrame]:
     if len(selected) > 1:
         query = replace(query, ids=tuple(run.id for run in selected))
     keys = dict.fromkeys(["run", *_FACTS, *settings(), outcome or usual[0]])
-    table = state.home().store.run_table.frame(list(keys), query, limit=MAX_LINES)
+    table = state.home().store.run_table.frame(list(keys), query, limit=MAX_RUNS)
     told = (
-        "the selected runs" if len(selected) > 1 else "all runs that the filter has; select some to see those"
+        "those selected" if len(selected) > 1 else "all that the filter has; select rows to see those alone"
     )
-    st.caption(f"{wording.things(len(table), 'run')}: {told}.")
+    newest = "the newest " if len(table) == MAX_RUNS else ""
+    st.caption(f"{newest}{wording.things(len(table), 'run')}: {told}.")
     return outcome or usual[0], table
 
 

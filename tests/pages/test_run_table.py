@@ -168,10 +168,10 @@ def test_the_page_works_beside_a_queue(queued, page):
 def test_what_settings_do_is_shown_of_the_selection_or_of_all(page, told, rows):
     app = page("runs", rows=rows)
     assert not app.exception
-    assert "4 runs: all runs that the filter has" in told(app)
+    assert "4 runs: all that the filter has" in told(app)
     app = page("runs", rows=rows, runs=["good", "fast seed 0"])
     assert not app.exception
-    assert "2 runs: the selected runs" in told(app)
+    assert "2 runs: those selected" in told(app)
     if rows == "Importance":
         assert "Nothing to explain" in told(app)
     else:

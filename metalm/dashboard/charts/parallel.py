@@ -15,6 +15,9 @@ BEST = "best quarter"
 OTHERS = "others"
 WITHOUT = "no figure yet"
 _MAX_LABELS = 12  # of an axis of words
+_FEW = 12  # values on an axis: many lines would meet in them, and stand side by side instead
+_MANY = 40  # lines: they are thinner
+_BREADTH = 0.05  # of lines side by side
 
 
 def parallel_coordinates(table: pd.DataFrame, labels: Sequence[str], outcome: str) -> go.Figure:
@@ -30,14 +33,14 @@ def parallel_coordinates(table: pd.DataFrame, labels: Sequence[str], outcome: st
         place, ticks = _axis(table[column])
         places.append(place)
         _draw_axis(figure, len(places) - 1, labels[len(places) - 1], ticks)
-    heights = np.column_stack(places)
+    heights = np.column_stack([_side_by_side(place) for place in places])
     outcomes = table[outcome].to_numpy(float, na_value=np.nan)
     bound = np.nanquantile(outcomes, 0.25) if np.isfinite(outcomes).any() else -np.inf
     kinds = np.where(np.isnan(outcomes), WITHOUT, np.where(outcomes <= bound, BEST, OTHERS))
     for name, colour, width, dash in (
         (WITHOUT, palette.BORDER[0], 1, "dot"),
-        (OTHERS, palette.NEUTRAL[0], 1, "solid"),
-        (BEST, palette.ACCENT[0], 2.5, "solid"),
+        (OTHERS, frame.translucent(palette.NEUTRAL[0], 0.6), 1, "solid"),
+        (BEST, palette.ACCENT[0], 2.5 if len(table) <= _MANY else 1.6, "solid"),
     ):
         if (kinds == name).any():
             line = {"color": colour, "width": width, "dash": dash}
@@ -45,7 +48,7 @@ def parallel_coordinates(table: pd.DataFrame, labels: Sequence[str], outcome: st
     frame.dress(figure, height=460)
     figure.update_layout(margin={"t": 84, "b": 24, "l": 24, "r": 60}, legend={"y": 1.14}, hovermode="closest")
     figure.update_xaxes(visible=False, range=[-0.15, len(places) - 0.45], fixedrange=True)
-    return figure.update_yaxes(visible=False, range=[-0.06, 1.06], fixedrange=True)
+    return figure.update_yaxes(visible=False, range=[-0.08, 1.08], fixedrange=True)
 
 
 def _axis(values: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
@@ -65,6 +68,20 @@ def _axis(values: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
     place = values.map(lambda word: at.get(str(word), np.nan), na_action="ignore").to_numpy(float)
     step = -(-len(words) // _MAX_LABELS)
     return place, [(at[word], frame.shorten(word, 16)) for word in words[::step]]
+
+
+def _side_by_side(place: np.ndarray) -> np.ndarray:
+    """Lines that meet in one of few values a little apart, so that one sees how many they are."""
+    values = np.unique(place[~np.isnan(place)])
+    if len(values) > _FEW or len(place) <= len(values):
+        return place
+    apart = place.copy()
+    for value in values:
+        here = np.flatnonzero(place == value)
+        if len(here) > 1:
+            breadth = min(_BREADTH, 0.004 * len(here))
+            apart[here] += np.linspace(-breadth, breadth, len(here))
+    return apart
 
 
 def _draw_axis(figure: go.Figure, x: int, label: str, ticks: Sequence[tuple[float, str]]) -> None:
