@@ -45,6 +45,10 @@ LIBRARIES = {
     "typer": ("metalm.cli",),
     "matplotlib": ("metalm.studies.figures",),
     "optuna": ("metalm.studies.compute",),
+    "tensorboard": ("metalm.sharing.tensorboard",),
+    "mlflow": ("metalm.sharing.mlflow",),
+    "wandb": ("metalm.sharing.wandb",),
+    "prometheus_client": ("metalm.jobs.health",),
     "starlette": ("app", "metalm.api", "metalm.dashboard.components.assets"),
 }
 

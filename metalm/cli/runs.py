@@ -113,10 +113,18 @@ def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
     half: Half = False,
     points: Points = None,
+    to: Annotated[
+        str | None, typer.Option(help="Not a bundle, but for tensorboard, mlflow or wandb (offline).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Writes a run as a bundle: config, weights, metrics, evaluations."""
-    perform(
+    """Writes a run as a bundle (config, weights, metrics, evaluations), or into another tracker's store."""
+    if to is not None:
+        if half or points is not None:
+            raise typer.BadParameter("--half and --points are of bundles", param_hint="--to")
+        arguments = {"runs": [run], "tracker": to, "place": _place(directory)}
+        return perform(context, "runs export to", show=print_stream, as_json=as_json, **arguments)
+    return perform(
         context,
         "runs export",
         show=print_stream,
@@ -131,8 +139,42 @@ def export(
 @commands.command("import")
 def import_(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A bundle, or where a tracker's runs are.")
+    ],
+    tracker: Annotated[
+        str | None, typer.Option("--from", help="Not a bundle, but every run of tensorboard or mlflow there.")
+    ] = None,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART=SCALAR", help="validation=val/loss: what is a loss in nats per token."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Takes in a bundle, after checking it."""
-    perform(context, "runs import", show=print_stream, as_json=as_json, directory=absolute(directory))
+    """Takes in a bundle, after checking it, or the curves of every run that another tracker has."""
+    if tracker is not None:
+        losses = _losses(loss)
+        arguments = {"tracker": tracker, "place": _place(directory), "losses": losses}
+        return perform(context, "runs import from", show=print_stream, as_json=as_json, **arguments)
+    if loss:
+        raise typer.BadParameter("is of runs that come --from a tracker", param_hint="--loss")
+    return perform(context, "runs import", show=print_stream, as_json=as_json, directory=absolute(directory))
+
+
+def _place(directory: Path) -> str:
+    """A folder as another process understands it; the address of a server as it is."""
+    text = str(directory)
+    return text.replace(":/", "://", 1) if ":/" in text else absolute(directory)
+
+
+def _losses(texts: list[str] | None) -> dict[str, str]:
+    """part=scalar of every `--loss`."""
+    losses = {}
+    for text in texts or []:
+        part, separator, scalar = text.partition("=")
+        if not separator or part not in ("query", "support", "validation"):
+            raise typer.BadParameter(
+                f"must be validation=, query= or support= and a scalar, got {text!r}", param_hint="--loss"
+            )
+        losses[part] = scalar
+    return losses

@@ -70,8 +70,9 @@ def _choose(runs: Sequence[Run]) -> _Asked:
 def _tasks(runs: Sequence[Run]) -> dict[str, str]:
     """Name -> id of the tasks that these runs meet in training, those of meta-validation first."""
     found: dict[str, str] = {}
+    known = state.home().store.splits.names()  # the split of an imported run may be elsewhere
     for role in ("meta-validation", "meta-train"):
-        for split_id in dict.fromkeys(run.split_id for run in runs):
+        for split_id in dict.fromkeys(run.split_id for run in runs if run.split_id in known):
             members = state.home().split(split_id).tasks
             found |= {each.task.name: each.task.id for each in members if each.role == role}
     return found

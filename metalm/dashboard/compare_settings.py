@@ -39,9 +39,16 @@ def _facts(run: Run, names: Mapping[str, str], splits: Mapping[str, str]) -> dic
         "device": run.device,
         "code version": run.code_version,
         "algorithm": run.algorithm,
-        **{key: value for key, value, _, _ in run_config(run.config).keys()},  # noqa: SIM118 - no mapping
+        **_settings(run),
         **{f"tuned: {key}": value for key, value in (run.adaptation or {}).get("inner", {}).items()},
     }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """By dotted keys; of another program's run, what that one told."""
+    if run.is_foreign:
+        return dict(run.config["imported"])
+    return {key: value for key, value, _, _ in run_config(run.config).keys()}  # noqa: SIM118 - no mapping
 
 
 def differing(facts: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

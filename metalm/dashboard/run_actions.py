@@ -11,7 +11,16 @@ from pathlib import Path
 import streamlit as st
 
 from metalm.config import Joint, run_config
-from metalm.dashboard import baseline, contents, run_bin, run_evaluate, state, train_settings, wording
+from metalm.dashboard import (
+    baseline,
+    contents,
+    run_bin,
+    run_evaluate,
+    run_sharing,
+    state,
+    train_settings,
+    wording,
+)
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.store.runs import Run
 
@@ -33,6 +42,8 @@ def show(runs: list[Run]) -> None:
         _button("Tag", "label", lambda: _tag(runs))
         if len(runs) == 1:
             _for_one(runs[0])
+        if any(run.step > 0 for run in runs):
+            run_sharing.send(runs)
         if all(run.status not in ACTIVE for run in runs):
             _for_idle(runs)
 
@@ -43,7 +54,7 @@ def _for_one(run: Run) -> None:
         help = "The run that others are measured against, here and where runs are compared."
         pin = {"on_click": baseline.pin, "args": (run.name,), "help": help}
         st.button("Baseline", icon=":material/keep:", key="run.Baseline", **pin)
-    if st.button("Clone", icon=":material/content_copy:"):
+    if not run.is_foreign and st.button("Clone", icon=":material/content_copy:"):
         _prepare_clone(run)  # no callback: what it has to tell is for the page that opens
         st.switch_page(contents.PAGES["Train"].file)
     if run.status == "finished":

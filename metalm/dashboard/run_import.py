@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import run_sharing, state
 from metalm.errors import BundleError, MetalmError
 
 
@@ -26,6 +26,7 @@ def show() -> None:
         typed = st.text_input("Directory on the machine that runs metalm", placeholder="/data/my-run")
         if st.form_submit_button("Import", type="primary") and typed.strip():
             _take(lambda: state.home().import_run(Path(typed.strip()).expanduser()))
+    run_sharing.take_in()
 
 
 def _import_zip(upload):

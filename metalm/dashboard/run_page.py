@@ -63,7 +63,7 @@ def show(runs: list[Run], *, is_own: bool = False) -> None:
     if look not in _WATCHED:
         train_watch.head(run)
     if look in _WATCHED:
-        view = curve_controls.choose() if look == "Curves" else CurveView()
+        view = curve_controls.choose([run]) if look == "Curves" else CurveView()
         train_watch.panel(run, look, view)
     elif look == "Results":
         run_results.show(run)
@@ -94,6 +94,9 @@ def _labels(run: Run) -> None:
 
 def _settings(run: Run) -> None:
     """Every setting, those that differ from the defaults first, and how to launch the same again."""
+    if run.is_foreign:
+        st.caption("Another program made this run: its parameters stand in the notes.")
+        return
     config = run_config(run.config)
     plain = RunConfig(algorithm=type(config.algorithm)())
     defaults = {key: value for key, value, *_ in every_setting(plain)}

@@ -40,6 +40,8 @@ OPERATIONS: dict[str, Operation] = {
     "runs delete": runs.delete,
     "runs export": runs.export,
     "runs import": runs.import_,
+    "runs export to": runs.export_to,
+    "runs import from": runs.import_from,
     "report": runs.report,
     "runs table": reading.table,
     "runs curve": reading.curve,

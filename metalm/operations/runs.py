@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metalm.operations.numbers import finite
 from metalm.sharing.run_report import write_report
+from metalm.sharing.trackers import export_to as export_to_tracker
+from metalm.sharing.trackers import import_from as import_from_tracker
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -73,6 +75,24 @@ def import_(home: Home, _jobs: JobManager, *, directory: str) -> Iterator[Line]:
     yield {"event": "imported", **run_line(home, home.import_run(Path(directory)))}
 
 
+def export_to(
+    home: Home, _jobs: JobManager, *, runs: Sequence[str], tracker: str, place: str
+) -> Iterator[Line]:
+    """A line a run: it is in a tracker's store at `place` now; `at` says where. See `metalm.sharing`."""
+    found = [home.run(run) for run in runs]
+    for run, at in zip(found, export_to_tracker(home, [r.id for r in found], tracker, place), strict=True):
+        yield {"event": "exported", "id": run.id, "name": run.name, "tracker": tracker, "at": at}
+
+
+def import_from(
+    home: Home, _jobs: JobManager, *, tracker: str, place: str, losses: Mapping[str, str] | None = None
+) -> Iterator[Line]:
+    """A line a run of a tracker's store: it has the status imported. losses: part -> the scalar that is its
+    loss in nats per token, for runs that are not metalm's own."""
+    for run in import_from_tracker(home, tracker, place, losses or {}):
+        yield {"event": "imported", **run_line(home, run)}
+
+
 def report(home: Home, _jobs: JobManager, *, runs: Sequence[str], out: str) -> Iterator[Line]:
     """One line: the runs side by side in one file, HTML with live charts or Markdown, as `out` ends."""
     path = write_report(home, runs, Path(out))
@@ -86,7 +106,7 @@ def run_line(home: Home, run: Run) -> Line:
         "name": run.name,
         "status": run.status,
         "algorithm": run.algorithm,
-        "split": home.split(run.split_id).name,
+        "split": _split_name(home, run),
         "seed": run.seed,
         "device": run.device,
         "step": run.step,
@@ -99,3 +119,8 @@ def run_line(home: Home, run: Run) -> Line:
         "archived": run.archived,
         "created_at": run.created_at.isoformat(),
     }
+
+
+def _split_name(home: Home, run: Run) -> str | None:
+    """None for a run of another program, which has no split, or of a split that is not here."""
+    return home.split(run.split_id).name if run.split_id in home.store.splits.names() else None

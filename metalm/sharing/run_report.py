@@ -226,7 +226,10 @@ def _settings(runs: Sequence[Run]) -> tuple[str | Table, ...]:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    settings = {key: value for key, value, *_ in run_config(run.config).keys()}  # noqa: SIM118 - no mapping
+    if run.is_foreign:
+        settings = dict(run.config["imported"])
+    else:
+        settings = {key: value for key, value, *_ in run_config(run.config).keys()}  # noqa: SIM118 - no mapping
     return {
         "algorithm": run.algorithm,
         "split": run.split_id[:8],
