@@ -10,7 +10,7 @@ from metalm.dashboard import empty, palette, sample_runs, state
 from metalm.dashboard.palette import RunStyle
 from metalm.store.runs import Run
 
-MAX_RUNS = 28  # more could not be told apart by colour and dash
+MAX_RUNS = 56  # twice as many as there are colours with a dash: the pointer tells two alike apart
 
 
 def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run.step > 0) -> list[Run]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import curve_controls, diagnostics, empty, palette, state, wording
+from metalm.dashboard import curve_controls, curve_data, diagnostics, empty, palette, state, wording
 from metalm.dashboard.charts.curves import learning_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
@@ -138,7 +140,9 @@ def _last(run_id: str) -> dict[str, float]:
 
 
 def _curves(run: Run, view: CurveView) -> None:
-    curve = _curve(str(state.home().path), run.id, run.step, run.status, view.x)
+    name = f"seen.{view.x}"
+    seen = state.looked_at(name)
+    curve = _curve(str(state.home().path), run.id, run.step, run.status, view.x, seen)
     curve_controls.tell_uncounted([run] if run.step > 0 else [], curve, view)
     if curve.empty:
         st.info("The first points come after the first outer step.")
@@ -148,8 +152,12 @@ def _curves(run: Run, view: CurveView) -> None:
         figure,
         key=f"live.{run.id}",
         label=f"Learning curves of {run.name}",
-        view=f"{view.unit}|{view.x}|{view.log_x}|{view.log_y}",
+        view=f"{view}",
+        look=partial(state.look_at, name),
+        seen=seen,
+        group="curves",
     )
+    st.caption(curve_data.told(curve))
     st.caption(
         "Query: the loss that the outer loop learns from. Validation: meta-validation tasks after adaptation."
     )
@@ -162,10 +170,10 @@ def _curve(
     step: int,  # noqa: ARG001 - and it holds until the next report
     status: str,  # noqa: ARG001 - or until the run has ended, when nothing is waiting to be written any more
     x: str,
+    within: tuple[float, float] | None,
 ) -> pd.DataFrame:
     """Losses of all parts: see `metalm.store.metrics`; the column `part` says which."""
-    metrics = state.home().store.metrics
-    return pd.concat([metrics.curve([run_id], part, x=x).assign(part=part) for part in _PARTS])
+    return curve_data.gather(state.home().store.metrics, [run_id], _PARTS, x, within=within)
 
 
 def _machine(run: Run) -> None:

@@ -1,12 +1,13 @@
 """The page Compare: empty, curves, results of runs that may and may not be compared, settings."""
 
 import dataclasses
+import math
 
 import plotly.graph_objects as go
 import pytest
 
 from metalm.config import AdamW, MamlPlusPlus, MetaSgd, TokenizerConfig, run_config
-from metalm.dashboard import diagnostics
+from metalm.dashboard import compare_curves, diagnostics
 from metalm.dashboard.measures import DIAGNOSTICS
 
 
@@ -144,7 +145,9 @@ def learning_on(home, finished):
     return {"runs": finished.name, "place": "small · meta-validation · online track"}
 
 
-@pytest.mark.parametrize("look", ["Task by task", "Heat map", "Difference", "Forest", "Table", "Before and after"])
+@pytest.mark.parametrize(
+    "look", ["Task by task", "Heat map", "Difference", "Forest", "Table", "Before and after"]
+)
 def test_the_online_track_has_one_score_a_task_and_no_word_of_steps(learning_on, page, told, look):
     app = page("compare", view="Tasks", look=look, **learning_on)
     assert not app.exception
@@ -248,6 +251,60 @@ def test_learned_rates_are_a_heat_map_a_run_and_who_has_none_is_named(learning, 
     assert "Learned rates not there for good: only meta-sgd" in told(app)
 
 
+def curves_of(page, monkeypatch, **choices):
+    """The Compare page with these choices, and what its learning curves were drawn from."""
+    drawn = {}
+
+    def record(*arguments, **more):
+        drawn.update(curve=arguments[0], view=arguments[2], **more)
+        return go.Figure()
+
+    monkeypatch.setattr(compare_curves, "learning_curves", record)
+    app = page("compare", **choices)
+    assert not app.exception
+    return app, drawn
+
+
+@pytest.mark.usefixtures("finished")
+def test_the_curves_of_one_task_go_along_any_number_that_was_measured(page, monkeypatch, told):
+    choices = {"x": "gradient_norm", "curve_task": "clocks", "inliers": "yes"}
+    app, drawn = curves_of(page, monkeypatch, runs=["good"], **choices)
+    assert "gradient norm" in next(box for box in app.selectbox if box.label == "Along").options
+    assert drawn["view"].x == "gradient_norm"
+    assert drawn["view"].inliers
+    assert drawn["references"] is None
+    assert set(drawn["curve"]["part"]) == {"validation"}  # no outer step visits a task that validates
+    num = len(drawn["curve"])
+    assert f"{num} of {num} reports drawn" in told(app)
+    files = [button.label for button in app.get("download_button")]
+    assert {"CSV", "Parquet"} <= set(files)
+
+
+@pytest.mark.usefixtures("finished")
+def test_where_no_baseline_was_evaluated_the_page_says_what_to_do(page, monkeypatch, told):
+    app, drawn = curves_of(page, monkeypatch, runs=["good"], references="yes")
+    assert drawn["references"] is None
+    assert "No baseline to draw: evaluate these runs" in told(app)
+
+
+def test_baselines_are_drawn_as_they_were_evaluated_on_meta_validation(home, finished, page, monkeypatch):
+    methods = ["adapt", "uniform", "unigram"]
+    list(home.evaluate([finished.id], role="meta-validation", support=(0, 512), steps=1, methods=methods))
+    home.store.flush()
+    _, drawn = curves_of(page, monkeypatch, runs=["good"], references="yes")
+    lines = drawn["references"].set_index("series")
+    assert {"uniform", "unigram"} <= set(lines.index)
+    uniform = lines.loc["uniform"]
+    assert uniform["nats"] / uniform["bytes"] == pytest.approx(math.log(256))
+    assert lines["support_bytes"].nunique() == 1
+
+
+@pytest.mark.usefixtures("finished")
+def test_what_is_no_range_of_x_is_no_range(page, monkeypatch):
+    _, drawn = curves_of(page, monkeypatch, runs=["good"], **{"seen.step": "9~x"})
+    assert len(drawn["curve"]) > 0
+
+
 @pytest.mark.usefixtures("finished")
 def test_what_no_run_has_is_not_offered_and_it_says_why(page, told):
     app = page("compare", runs=["good"], view="Diagnostics")
@@ -262,3 +319,26 @@ def test_runs_that_counted_no_compute_are_told_along_compute(home, finished, pag
     app = page("compare", runs=["good"], x="flops")
     assert not app.exception
     assert f"{finished.name}: no count of estimated FLOPs" in told(app)
+
+
+def test_tasks_spread_over_outer_steps_and_one_run_is_seen_along_both_axes(finished, second, page, told):
+    app = page("compare", runs=[finished.name, second.name], view="Over training", both="other")
+    assert not app.exception
+    assert len(app.get("bidi_component")) == 3
+    assert "Ribbon: the middle 80 % of the tasks" in told(app)
+
+
+def test_perplexities_after_adaptation_are_kept_apart_by_vocabulary_and_it_says_why(evaluated, page, told):
+    app = page("compare", runs=evaluated, view="Means", unit="perplexity")
+    assert not app.exception
+    assert "Perplexity counts tokens, and these have different vocabularies" in told(app)
+    assert len(app.get("bidi_component")) == 4
+    assert (
+        len(page("compare", runs=evaluated[:1], view="Means", unit="perplexity").get("bidi_component")) == 2
+    )
+
+
+def test_one_task_is_a_choice_that_leads_to_its_page(evaluated, page):
+    app = page("compare", runs=evaluated, view="Tasks", one="clocks")
+    assert not app.exception
+    assert any("Open clocks" in link.proto.label for link in app.get("page_link"))
