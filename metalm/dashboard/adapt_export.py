@@ -117,7 +117,8 @@ pre {
 table.gains { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.gains th, table.gains td { padding: 0.15rem 0.8rem 0.15rem 0; text-align: right; }
 table.gains th:first-child, table.gains td:first-child { text-align: left; }
-.still { width: 100%; max-width: 56rem; font-size: 13px; fill: var(--st-text-color); }
+.wide { overflow-x: auto; }
+.still { width: 100%; min-width: 34rem; max-width: 56rem; font-size: 13px; fill: var(--st-text-color); }
 .still .grid { stroke: var(--st-border-color); stroke-width: 1; }
 {{ css }}
 </style>
@@ -133,7 +134,7 @@ table.gains th:first-child, table.gains td:first-child { text-align: left; }
 <noscript>The coloured text needs JavaScript; curves and samples below do not.</noscript>
 <h2>Over adaptation steps</h2>
 <p class="muted">Bits per byte of the query set</p>
-{{ curves }}
+<div class="wide">{{ curves }}</div>
 <h2>The characters that gained most</h2>
 <div class="side">
 {% for one in runs %}
@@ -149,14 +150,18 @@ table.gains th:first-child, table.gains td:first-child { text-align: left; }
 </div>
 {% if runs | selectattr("samples") | list %}
 <h2>What they write</h2>
-<div class="side">
 {% for one in runs %}
+<div class="side">
 {% for sample in one.samples | sort(attribute="adaptation_step") %}
 <div><b>{{ one.style.name }}</b> <span class="muted">{{ when(sample) }}, temperature {{ sample.temperature }},
-top-p {{ sample.top_p }}, seed {{ sample.seed }}</span><pre dir="auto">{{ sample.text }}</pre></div>
-{% endfor %}
+{% if sample.top_p < 1 %}
+top-p {{ sample.top_p }},
+{% endif %}
+seed {{ sample.seed }}</span>
+<pre dir="auto">{{ sample.text }}</pre></div>
 {% endfor %}
 </div>
+{% endfor %}
 {% endif %}
 <h2>The support set</h2>
 <details><summary>The text that the runs adapted to</summary>

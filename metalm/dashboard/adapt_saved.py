@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from metalm.dashboard import adapt_record, empty, state, wording
+from metalm.jobs.demo import MAX_RUNS
 from metalm.store.adaptations import AdaptationRecord
 
 _SHOWN = 50
@@ -24,7 +25,7 @@ def show() -> None:
 
 
 def _by_text(records: list[AdaptationRecord]) -> dict[tuple, list[AdaptationRecord]]:
-    """Records of the same name and texts together, newest of each run only first."""
+    """Records of the same name and texts together, newest first."""
     entries: dict[tuple, list[AdaptationRecord]] = {}
     for record in records:
         entries.setdefault((record.name, record.support, record.query), []).append(record)
@@ -33,7 +34,8 @@ def _by_text(records: list[AdaptationRecord]) -> dict[tuple, list[AdaptationReco
 
 def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
     newest = entry[0]
-    ids = [record.id for record in reversed(entry)][-4:]
+    latest = {record.run: record.id for record in reversed(entry)}  # of a run that adapted twice, the second
+    ids = list(latest.values())[-MAX_RUNS:]
     runs = ", ".join(dict.fromkeys(names.get(record.run, "a deleted run") for record in entry))
     with st.container(border=True):
         text, opened, delete = st.columns([7, 1, 1], vertical_alignment="center")

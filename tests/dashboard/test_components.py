@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 from metalm.dashboard import palette
 from metalm.dashboard.components import assets
@@ -88,7 +89,17 @@ if st.button("Forget"):
     state.keep_sent_figure("live", st.session_state["figures"]["left"])  # of which the browser has another
 text = TEXT
 bits = np.stack([np.full(len(text), 8.0 / (1 + step)) for step in range(4)])
-character_view(text, [AdaptedText("<i>one</i>", palette.RUNS[0][0], bits, [8, 4, 2.5, 2])], key="view")
+guess = {"texts": ["<i>", " "], "places": [[0, 1]] * len(text), "chances": [[0.25, 0.004]] * len(text)}
+one = AdaptedText("<i>one</i>", palette.RUNS[0][0], bits, [8, 4, 2.5, 2], {0: guess, 3: guess})
+character_view(text, [one], key="view")
+
+@st.fragment(run_every=0.5)
+def growing():
+    num = st.session_state.steps = min(st.session_state.get("steps", 0) + 1, 6)
+    few = AdaptedText("grows", palette.RUNS[1][0], np.full((num, 3), 4.0), [4.0] * num)
+    character_view("abc", [few], key="growing")
+
+growing()
 """
 # Markup, RTL, CJK, an emoji of several code points, combining marks, and characters that nobody sees.
 TEXT = (
@@ -249,36 +260,55 @@ def test_plots_side_by_side_stand_one_below_the_other_while_the_page_is_narrow(p
 @pytest.mark.browser
 def test_the_slider_recolours_and_tells_the_score_without_a_rerun(page):
     first = page.locator(".text span").first
-    assert page.locator(".score").inner_text() == "2.000 bits per byte−6.00 since step 0"
+    assert page.locator(".score").first.inner_text() == "2.000 bits per byte−6.00 since step 0"
     cheap = first.evaluate("span => getComputedStyle(span).backgroundColor")
-    page.locator("input[type=range]").focus()
+    page.locator("input[type=range]").first.focus()
     page.keyboard.press("Home")
-    assert page.locator("output").inner_text() == "step 0 of 3"
-    assert page.locator(".score").inner_text() == "8.000 bits per byte"
+    assert page.locator("output").first.inner_text() == "step 0 of 3"
+    assert page.locator(".score").first.inner_text() == "8.000 bits per byte"
     assert first.evaluate("span => getComputedStyle(span).backgroundColor") != cheap
-    page.get_by_text("Change since step 0").click()
+    page.get_by_text("Change since step 0").first.click()
     page.keyboard.press("Escape")
-    assert page.locator(".view .legend").inner_text().replace("\n", "") == "−12+12 bits per character"
+    assert page.locator(".view .legend").first.inner_text().replace("\n", "") == "−12+12 bits per character"
 
 
 @pytest.mark.browser
 def test_hover_and_arrow_keys_tell_the_bits_before_and_after(page):
     page.locator(".text span").first.hover()
-    tip = page.locator(".tip")
+    tip = page.locator(".tip").first
     assert "U+003C" in tip.inner_text()
-    assert "8.00\t2.00\t−6.00" in tip.inner_text()
-    page.locator(".view .text").focus()
+    assert "8.00\t2.00\t−6.00\t1 in 260\t25 %" in tip.inner_text()
+    assert tip.locator(".expected").all_inner_texts() == [
+        "step 0 expects\n<i> 25 %\nspace 0.4 %",
+        "step 3 expects\n<i> 25 %\nspace 0.4 %",
+    ]
+    page.locator(".view .text").first.focus()
     page.keyboard.press("ArrowRight")
     assert "U+0069" in tip.inner_text()
 
 
 @pytest.mark.browser
 def test_any_text_is_shown_as_text_with_its_invisible_characters(page):
-    spans = page.locator(".text span").all_inner_texts()
+    first = page.locator(".view").first
+    spans = first.locator(".text span").all_inner_texts()
     assert page.evaluate("window.evil") is None
     assert page.locator(".view img, .view i").count() == 0
     assert "".join(spans).startswith("<img src=x onerror=")
     assert {"␀", "␛", "[U+202E]", "[U+200F]", "↵", "◌\u0301", "日", "e\u0301"} <= set(spans)
     assert "\U0001f469\u200d\U0001f469\u200d\U0001f467" in spans  # one family, one character
-    assert page.locator(".text p").count() == 3
-    assert page.locator(".name").inner_text() == "<i>one</i>"
+    assert first.locator(".text p").count() == 3
+    assert first.locator(".name").inner_text() == "<i>one</i>"
+
+
+@pytest.mark.browser
+def test_steps_that_arrive_lengthen_the_slider_and_leave_the_text_where_it_is(page):
+    view = page.locator(".view").nth(1)
+    view.locator(".text span").first.evaluate("span => { window.kept = span; }")
+    view.locator(".text").focus()
+    page.keyboard.press("ArrowRight")
+    expect(view.locator("output")).to_have_text("step 5 of 5")
+    assert page.evaluate("window.kept.isConnected"), "the text was built anew"
+    assert view.locator(".tip").is_visible()
+    view.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
+    expect(view.locator("output")).to_have_text("step 0 of 5")
