@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from metalm.config import InnerLoop
+from metalm.config import InnerLoop, length_for
 from metalm.home.evaluating import Evaluating
 from metalm.home.lineage import met
 from metalm.learn.stopping import ShouldStop, never
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metalm.evaluate.guesses import Guesses
     from metalm.evaluate.live import LiveStep
     from metalm.evaluate.resemblance import Resemblance
+    from metalm.home.loading import Loaded
     from metalm.learn.rules import Rule
     from metalm.model.fast_weights import Weights
 
@@ -47,7 +48,7 @@ class Live(Evaluating):
         from metalm.evaluate.live import adapt_live
 
         loaded = self.load(ref, device=device)
-        rule = _changed(loaded.rule, steps, lr)
+        rule = _rule(loaded, support, steps, lr)
         yield from adapt_live(
             loaded.model, loaded.weights, loaded.tokenizer, support, query, rule, should_stop=should_stop
         )
@@ -126,7 +127,7 @@ class Live(Evaluating):
 
         loaded = self.load(ref, device=device)
         if weights is None:
-            rule = _changed(loaded.rule, steps, None)
+            rule = _rule(loaded, support, steps, None)
             place = loaded.weights["embedding.weight"].device
             windows = SupportSet.of_text(loaded.tokenizer, support, rule.inner.window, place)
             engine, slow = engine_for(loaded.model), shared(loaded.weights, 1)
@@ -178,9 +179,14 @@ class Live(Evaluating):
         return kept
 
 
-def _changed(rule: Rule, steps: int | None, lr: float | None) -> Rule:
-    changes = {name: value for name, value in (("steps", steps), ("lr", lr)) if value is not None}
-    return rule.with_inner(**changes)
+def _rule(loaded: Loaded, support: bytes, steps: int | None, lr: float | None) -> Rule:
+    """As asked, else as tuned: for a support set of this size, or for so many steps."""
+    if steps is None:
+        tuned = length_for(len(support), loaded.lengths, loaded.inner.steps)
+        rule = loaded.rule.with_inner(steps=tuned)
+    else:
+        rule = loaded.rule_for(steps)
+    return rule if lr is None else rule.with_inner(lr=lr)
 
 
 def _step(live: LiveStep, guesses: Guesses | None) -> AdaptationStep:
