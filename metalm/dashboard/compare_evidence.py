@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -44,7 +45,7 @@ class Place:
         return place if self.track == "static" else f"{place} · {self.track} track"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is another's equal only when it is the same: what follows is kept
 class Evidence:
     """All results at one place.
 
@@ -171,8 +172,9 @@ def paired(tasks: pd.DataFrame, control: str, others: Iterable[str]) -> list[sta
     return statistics.against(tasks, control, rights, resamples=resamples(tasks))
 
 
+@lru_cache(maxsize=16)
 def differences(evidence: Evidence, control: str) -> pd.DataFrame:
-    """Paired differences of every series to `control`, one line a (series, support size)."""
+    """Paired differences of every series to `control`, one line a (series, support size); read them only."""
     found = paired(evidence.tasks, control, evidence.styles)
     return pd.DataFrame(
         {

@@ -6,6 +6,7 @@ Data only, no streamlit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -42,15 +43,18 @@ def groups(split: Split | None, by: str) -> dict[str, str]:
     return {member.task.id: member.task.groups.get(by, _LEAST) for member in split.tasks}
 
 
-def forest(evidence: Evidence, control: str, support_bytes: int, group_of: Mapping[str, str]) -> pd.DataFrame:
-    """Paired differences to `control` at one support size: of all tasks, then of each group of them.
+@lru_cache(maxsize=16)
+def forest(
+    evidence: Evidence, control: str, support_bytes: int, split: Split | None, by: str
+) -> pd.DataFrame:
+    """Paired differences to `control` at one support size: of all tasks, then of each of their `groups`.
 
     One line a (group, series): group, series, name, tasks, difference, low, high, better, equal, worse.
-    control: a series. Groups come by name; those of tasks that name none come last.
+    control: a series. Not to be changed. Groups come by name; those of tasks that name none come last.
     """
     here = evidence.tasks[evidence.tasks["support_bytes"] == support_bytes]
     parts = {ALL: here}
-    labels = here["task_id"].map(dict(group_of))
+    labels = here["task_id"].map(groups(split, by))
     known = sorted(labels.dropna().unique(), key=lambda group: (group == _LEAST, group))
     parts |= {group: here[labels == group] for group in known}
     lines = [

@@ -42,7 +42,7 @@ def show(runs: Sequence[Run]) -> None:
     if look in ("Heat map", "Difference"):
         _heatmap(gathered, size, compare_facets.groups(split, by), control if look == "Difference" else None)
     elif look == "Forest":
-        _forest(gathered, size, compare_facets.groups(split, by), control)
+        _forest(gathered, size, split, by, control)
     elif look == "Table":
         lines = compare_evidence.before_after(gathered.tasks, size)
         evidence_tables.every_task(gathered.named(lines), online=is_online)
@@ -104,9 +104,9 @@ def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: s
     st.caption(" ".join(told))
 
 
-def _forest(gathered: Evidence, size: int, group_of: dict[str, str], control: str) -> None:
+def _forest(gathered: Evidence, size: int, split: Split | None, by: str, control: str) -> None:
     series = {style.name: key for key, style in gathered.styles.items()}
-    lines = compare_facets.forest(gathered, series[control], size, group_of)
+    lines = compare_facets.forest(gathered, series[control], size, split, by)
     figure = forest_plot(lines, gathered.styles, control=control)
     chart(figure, key="forest", label=f"Mean differences to {control} with 95 % intervals", view=control)
     st.caption(

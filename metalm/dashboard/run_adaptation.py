@@ -47,11 +47,11 @@ def show(run: Run) -> None:
     points = sources[source]
     columns = points.groupby("last")["first"].min().sort_index()
     names = {last: wording.count(last) for last in columns.index}
-    chosen = columns.index[-1]
+    chosen = int(columns.index[-1])
     if len(columns) > 1:
         chosen = st.select_slider(
             "Outer step",
-            list(columns.index),
+            [int(last) for last in columns.index],
             chosen,
             format_func=names.get,
             key=f"adaptation.{run.id}.{source}.{len(columns)}",

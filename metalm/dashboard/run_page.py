@@ -28,7 +28,7 @@ from metalm.errors import NotFoundError
 from metalm.operations.training import command_line
 from metalm.store.runs import Run
 
-_LOOKS = [
+LOOKS = [
     "Curves",
     "Results",
     "Lineage",
@@ -58,7 +58,7 @@ def show(runs: list[Run], *, is_own: bool = False) -> None:
     if not is_own:
         contents.link("Run", "On a page of its own", run=run.name)
     _labels(run)
-    looks = [*_LOOKS, _LEARNED] if run_learned.has_any(run) else _LOOKS
+    looks = [*LOOKS, _LEARNED] if run_learned.has_any(run) else LOOKS
     look = state.switch("Look at", looks, "look")
     if look not in _WATCHED:
         train_watch.head(run)

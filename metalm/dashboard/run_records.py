@@ -15,6 +15,7 @@ from metalm.store.runs import Run
 
 _MOST_DEMOS = 10
 _JOBS = 500  # looked through, the newest
+_EVENT = ["created_at", "kind", "message", "state"]
 _DOWNLOADABLE = 64 << 20  # bytes of a file that the page hands over at once
 
 _FILES = {
@@ -59,28 +60,22 @@ def _step(sample: Sample) -> int:
 def events(run: Run) -> None:
     """What befell the run, and the work that was done for it, newest first."""
     store = state.home().store
-    happened = store.events.of(run.id).assign(state="")
-    jobs = [job for job in store.jobs.recent(_JOBS) if run.id in _runs_of(job)]
-    worked = pd.DataFrame(
-        [
-            (job.created_at.replace(tzinfo=None), job.kind, job.message or job.error, job.status)
-            for job in jobs
-        ],
-        columns=["created_at", "kind", "message", "state"],
-    )
+    table = store.events.of(run.id).assign(state="")
+    jobs = {job.id: job for job in (*store.jobs.queue(), *state.jobs().running(), *store.jobs.recent(_JOBS))}
+    own = [job for job in jobs.values() if run.id in _runs_of(job)]
+    rows = [(job.created_at, job.kind, job.message or job.error, job.status) for job in own]
     moments = {"created": run.created_at, "started": run.started_at, "ended": run.finished_at}
-    lived = pd.DataFrame(
-        [(at.replace(tzinfo=None), kind, "", "") for kind, at in moments.items() if at is not None],
-        columns=["created_at", "kind", "message", "state"],
-    )
-    table = pd.concat([part for part in (happened, worked, lived) if len(part)], ignore_index=True)
+    rows += [(at, kind, "", "") for kind, at in moments.items() if at is not None]
+    lines = [*table[_EVENT].itertuples(index=False, name=None), *rows]
+    table = pd.DataFrame(lines, columns=_EVENT)
+    table["created_at"] = pd.to_datetime(table["created_at"], utc=True)
     table = table.sort_values("created_at", ascending=False, kind="stable")
     st.dataframe(
         table,
         hide_index=True,
         height=table_height(len(table), 16),
         column_config={
-            "created_at": st.column_config.DatetimeColumn("when", format="YYYY-MM-DD HH:mm:ss", help="UTC"),
+            "created_at": st.column_config.DatetimeColumn("when", format="YYYY-MM-DD HH:mm:ss"),
             "kind": "what",
             "message": st.column_config.TextColumn("details", width="large"),
         },

@@ -5,7 +5,7 @@ import pytest
 from metalm.store.metrics import Point
 
 
-def points(run_id, costs, *, part="validation", bytes_=100):
+def points(costs, *, part="validation", bytes_=100):
     """Points of (step, task, adaptation step) -> nats, each over as many bytes."""
     return [
         Point(step, 0, 0.0, f"{part}_{name}", task, adaptation, value)
@@ -17,7 +17,7 @@ def points(run_id, costs, *, part="validation", bytes_=100):
 def test_a_spread_has_the_quantiles_of_tasks_after_the_last_adaptation_step(store, run):
     costs = {(10, f"t{i}", 5): 100.0 * i for i in range(1, 12)}
     before = {(10, f"t{i}", 0): 5000.0 for i in range(1, 12)}
-    store.metrics.add(run.id, points(run.id, costs | before))
+    store.metrics.add(run.id, points(costs | before))
     store.flush()
     [line] = store.task_metrics.spread([run.id]).to_dict("records")
     assert (line["step"], line["tasks"]) == (10, 11)
@@ -26,7 +26,7 @@ def test_a_spread_has_the_quantiles_of_tasks_after_the_last_adaptation_step(stor
 
 
 def test_a_long_spread_is_thinned_and_keeps_its_last_step(store, run):
-    store.metrics.add(run.id, points(run.id, {(step, "t", 1): 100.0 for step in range(40)}))
+    store.metrics.add(run.id, points({(step, "t", 1): 100.0 for step in range(40)}))
     store.flush()
     found = store.task_metrics.spread([run.id], points=8)
     assert len(found) == 8
@@ -35,7 +35,7 @@ def test_a_long_spread_is_thinned_and_keeps_its_last_step(store, run):
 
 def test_a_task_over_training_is_that_task_alone(store, run):
     costs = {(step, task, 2): 50.0 * step for step in (1, 2) for task in ("mine", "other")}
-    store.metrics.add(run.id, points(run.id, costs))
+    store.metrics.add(run.id, points(costs))
     store.flush()
     found = store.task_metrics.of_task([run.id], "mine")
     assert found[["step", "nats", "bytes"]].to_numpy().tolist() == [[1, 50.0, 100], [2, 100.0, 100]]
@@ -43,8 +43,8 @@ def test_a_task_over_training_is_that_task_alone(store, run):
 
 def test_a_grid_adds_up_ranges_of_outer_steps_and_leaves_out_parts_of_one_adaptation_step(store, run):
     costs = {(step, "t", adaptation): 10.0 for step in range(8) for adaptation in (0, 1, 2)}
-    store.metrics.add(run.id, points(run.id, costs, part="support"))
-    store.metrics.add(run.id, points(run.id, {(1, "t", 2): 1.0}, part="query"))
+    store.metrics.add(run.id, points(costs, part="support"))
+    store.metrics.add(run.id, points({(1, "t", 2): 1.0}, part="query"))
     store.flush()
     grid = store.task_metrics.grid(run.id, columns=4)
     assert set(grid["part"]) == {"support"}
@@ -53,7 +53,8 @@ def test_a_grid_adds_up_ranges_of_outer_steps_and_leaves_out_parts_of_one_adapta
     assert set(grid["adaptation_step"]) == {0, 1, 2}
 
 
-def test_every_result_on_a_task_is_pooled_over_draws_and_of_the_newest_checkpoint(store, run, evaluation):
+@pytest.mark.usefixtures("run")
+def test_every_result_on_a_task_is_pooled_over_draws_and_of_the_newest_checkpoint(store, evaluation):
     rows = [
         evaluation(checkpoint_step=3, nats=99.0),
         evaluation(checkpoint_step=5, nats=1.0, draw=0),
@@ -84,7 +85,8 @@ def test_all_runs_of_a_split_come_with_the_places_of_their_tasks(store, run, spl
     assert len(store.task_results.by_run(split.id, "meta-validation", size)) == 0
 
 
-def test_what_a_run_has_seen_is_not_among_its_results(store, run, split, evaluation):
+@pytest.mark.usefixtures("run")
+def test_what_a_run_has_seen_is_not_among_its_results(store, split, evaluation):
     store.splits.add(split)
     [task] = split.of_role("meta-test")
     store.evaluations.add([evaluation(split_id=split.id, role="meta-test", task_id=task.id, seen=True)])
@@ -100,7 +102,8 @@ def test_each_evaluated_checkpoint_is_told_apart(store, run, evaluation):
     assert dict(zip(found["step"], found["nats"], strict=True)) == {4: 4.0, 8: 8.0}
 
 
-def test_the_version_changes_with_every_result(store, run, evaluation):
+@pytest.mark.usefixtures("run")
+def test_the_version_changes_with_every_result(store, evaluation):
     before = store.task_results.version()
     store.evaluations.add([evaluation()])
     store.flush()
