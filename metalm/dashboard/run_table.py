@@ -9,6 +9,7 @@ from metalm.dashboard import (
     empty,
     run_columns,
     run_filters,
+    run_group_curves,
     run_groups,
     run_insight,
     run_rows,
@@ -59,7 +60,10 @@ def show() -> list[Run] | None:
     else:
         at = state.page(-(-num // PAGE), "page") if num > PAGE else 1
         st.fragment(run_every=every)(_rows)(query, columns, num, (at - 1) * PAGE, is_live)
-    return _selected(query)
+    selected = _selected(query)
+    if ways is not None and len(selected) > 1:  # one run alone is shown in full
+        run_group_curves.show(selected, ways)
+    return selected
 
 
 def _nothing() -> None:

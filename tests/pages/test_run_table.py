@@ -204,3 +204,12 @@ def test_lineage_is_drawn_and_told_in_words(home, finished, page, told):
         assert "child started from good" in told(app)
     home.discard_runs(["child"])
     assert "nothing starts from them" in told(page("runs", runs="good", look="Lineage"))
+
+
+@pytest.mark.usefixtures("repeated")
+def test_selected_groups_have_curves_with_a_band(page, told):
+    app = page("runs", rows="Groups", runs=["good", "fast seed 0", "fast seed 1"])
+    assert not app.exception
+    assert "one standard deviation over the runs of a group" in told(app)
+    assert not page("runs", rows="Groups", runs="good").exception
+    assert any("3 runs" in header.value for header in app.subheader)

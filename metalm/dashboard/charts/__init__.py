@@ -7,6 +7,9 @@ resemblance  which tasks a text looks like, from place to place
 tasks        task by task: before and after adaptation, or the one score of the online track
 matrices     heat maps: runs x tasks, leakage between roles, learned rates
 texts        one corpus or split: Zipf plot, sizes of tasks
+parallel     settings and an outcome as upright axes, every run a line
+group_curves mean and deviation over repetitions
+lineage      who started from whom: warm starts, twins, studies
 resources    CPU, memory and GPU while a run trains
 frame        what they share: axes, fonts, hover, margins
 

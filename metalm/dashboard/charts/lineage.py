@@ -93,7 +93,7 @@ def _nodes(
             f"<b>{frame.shorten(name)}</b>" if kind == _CHOSEN else frame.shorten(name)
             for name in part["name"]
         ],
-        textposition="middle right",
+        textposition="top right",
         textfont={"size": 12.5, "color": frame.TEXT},
         customdata=[
             [frame.safe(name), frame.safe(told)]

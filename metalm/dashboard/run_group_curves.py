@@ -1,0 +1,39 @@
+"""Curves of the groups that selected runs belong to: line and band over repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from metalm.dashboard import curve_controls, curve_data, palette, run_groups, state
+from metalm.dashboard.charts.group_curves import group_curves
+from metalm.dashboard.components.chart import chart
+from metalm.dashboard.run_groups import Ways
+from metalm.home.grouping import repeated
+from metalm.store.runs import Run
+
+MAX_GROUPS = 28  # more could not be told apart by colour and dash
+_PARTS = ["validation", "query"]
+
+
+def show(runs: Sequence[Run], ways: Ways) -> None:
+    """Below the table of groups, once some are selected."""
+    groups = run_groups.groups_of(ways)
+    names = {groups[run.id].key: groups[run.id].name for run in runs if run.id in groups}
+    if len(names) > MAX_GROUPS:
+        st.info(f"{len(names)} groups are selected; curves of up to {MAX_GROUPS} can be told apart.")
+        return
+    st.subheader("Mean and standard deviation", anchor=False)
+    part = state.switch("Part", _PARTS, "part", help="validation: meta-validation tasks after adaptation")
+    view = curve_controls.choose(runs, has_unit=False)
+    curve = curve_data.gather(state.home().store.metrics, [run.id for run in runs], [part], view.x)
+    curve_controls.tell_uncounted(runs, curve, view)
+    keys = {run_id: key for key, ids in repeated(groups, [run.id for run in runs]).items() for run_id in ids}
+    chart(
+        group_curves(curve, keys, palette.run_styles(names), view),
+        key="runs.group curves",
+        label=f"Bits per byte of {', '.join(names.values())}: mean and standard deviation over runs",
+        view=f"{view}|{part}",
+    )
+    st.caption("The band is one standard deviation over the runs of a group to either side of their mean.")
