@@ -18,6 +18,7 @@ from metalm import units
 from metalm.config import OWN
 from metalm.errors import ConfigError
 from metalm.evaluate import statistics
+from metalm.home.samples import SAMPLE_TAG
 from metalm.home.versions import versions
 from metalm.store.metrics import COUNTS, Point
 from metalm.store.runs import Run
@@ -31,16 +32,8 @@ BITS = "bits_per_byte"
 _ALL = 1 << 52  # more points than any line has
 # What of a run a tracker is told beside its curves; `seen` and the like are long, and about this home.
 _TOLD = (
-    "name",
-    "algorithm",
-    "seed",
-    "split_id",
-    "config",
-    "device",
-    "code_version",
-    "tags",
-    "notes",
-    "adaptation",
+    *("name", "algorithm", "seed", "split_id", "config", "device", "code_version", "tags", "notes"),
+    *("adaptation", "tokens"),
 )
 
 
@@ -143,17 +136,9 @@ def take_in(home: Home, history: History, source: str, losses: Mapping[str, str]
     """Adds a history as a run; a name that is taken gets "-2", "-3" ...
 
     source: the tracker. losses: part (query, validation ...) -> the scalar that is its loss in nats per
-    token, so that it stands among the curves. Raises ConfigError for a scalar that the history does not have.
+    token, so that it stands among the curves. Raises ConfigError as `check`.
     """
-    names = {scalar.name for scalar in history.scalars}
-    for part, name in losses.items():
-        if name not in names:
-            known = ", ".join(sorted(names)[:5])
-            raise ConfigError(
-                f"{part} must be a scalar of {history.name!r}, got {name!r}; it has {known} ..."
-            )
-    if not history.scalars:
-        raise ConfigError(f"{history.name!r} must have a scalar to be imported, it has none")
+    check(history, losses)
     points = _points(history.scalars, losses)
     run = _run(history, source, max(point.step for point in points), {n for _, n in home.store.runs.names()})
     home.store.runs.add(run)
@@ -161,6 +146,19 @@ def take_in(home: Home, history: History, source: str, losses: Mapping[str, str]
     home.store.flush()
     home.store.events.add("imported", run.id, f"from {source}, with {len(points)} points")
     return home.store.runs.get(run.id)
+
+
+def check(history: History, losses: Mapping[str, str]) -> None:
+    """Raises ConfigError unless `take_in` can take it."""
+    if not history.scalars:
+        raise ConfigError(f"{history.name!r} must have a scalar to be imported, it has none")
+    names = {scalar.name for scalar in history.scalars}
+    for part, name in losses.items():
+        if name not in names:
+            known = ", ".join(sorted(names)[:5])
+            raise ConfigError(
+                f"{part} must be a scalar of {history.name!r}, got {name!r}; it has {known} ..."
+            )
 
 
 def _run(history: History, source: str, step: int, taken: set[str]) -> Run:
@@ -182,12 +180,13 @@ def _run(history: History, source: str, step: int, taken: set[str]) -> Run:
         config=told.get("config", foreign),
         device=told.get("device", ""),
         code_version=told.get("code_version", ""),
-        tags=tuple(dict.fromkeys((*told.get("tags", ()), source))),
+        tags=tuple(dict.fromkeys(tag for tag in (*told.get("tags", ()), source) if tag != SAMPLE_TAG)),
         notes=told.get("notes") or _notes(history, source),
         adaptation=told.get("adaptation"),
         created_at=now(),
         started_at=history.began,
         step=step,
+        tokens=told.get("tokens", 0),
         progress=1.0,
     )
     seconds = max(scalar.seconds for scalar in history.scalars)

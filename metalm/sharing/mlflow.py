@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ _PARAMS_AT_ONCE = 100
 
 
 def write(history: History, place: str) -> str:
-    """Adds a history to the experiment `metalm` of the store at `place`; gives the id of its run there."""
+    """Adds a history to the experiment `metalm` of the store at `place`; gives the id of its run there.
+
+    Raises ConfigError when MLflow cannot.
+    """
+    with _told(place):
+        return _written(history, place)
+
+
+def _written(history: History, place: str) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
     client, began = _client(place), round(history.began.timestamp() * 1000)
@@ -41,21 +50,25 @@ def write(history: History, place: str) -> str:
     return run_id
 
 
-def read(place: str) -> Iterator[History]:
+def read(place: str) -> list[History]:
     """The history of every run in the store at `place`. Raises ConfigError when there is none."""
+    with _told(place):
+        found = list(_found(place))
+    if not found:
+        raise ConfigError(f"{place} must be a store of MLflow with a run in it, it has none")
+    return found
+
+
+def _found(place: str) -> Iterator[History]:
     client = _client(place)
     experiments = [each.experiment_id for each in client.search_experiments()]
-    token, count = None, 0
+    token = None
     while experiments:
         page = client.search_runs(experiments, page_token=token)
-        for run in page:
-            count += 1
-            yield _history(client, run)
+        yield from (_history(client, run) for run in page)
         token = page.token
         if not token:
             break
-    if not count:
-        raise ConfigError(f"{place} must be a store of MLflow with a run in it, it has none")
 
 
 def _history(client: Any, run: Any) -> History:
@@ -82,6 +95,17 @@ def _history(client: Any, run: Any) -> History:
 def _key(name: str) -> str:
     """A name as MLflow takes it."""
     return "".join(char if char.isalnum() or char in "_-./ " else "_" for char in name)
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Says in our own words that MLflow could not do it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise ConfigError(f"{place} must be a store of MLflow that answers: {error}") from error
 
 
 def _client(place: str) -> Any:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.store.runs import Run
 
-MAX_RUNS = 28  # as many as can be told apart by colour and dash
+MAX_RUNS = 56  # as many as Compare takes
 _SUPPORT = "support bytes"
 _PARTS = ("validation", "query")
 _MEANS = {"mean": "bits per byte", "low": "95 % from", "high": "95 % to"}

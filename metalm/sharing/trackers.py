@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metalm.errors import ConfigError
-from metalm.sharing.histories import history_of, take_in
+from metalm.sharing.histories import check, history_of, take_in
 
 if TYPE_CHECKING:
     from metalm.home import Home
@@ -86,8 +86,10 @@ def import_from(home: Home, name: str, place: str, losses: Mapping[str, str]) ->
     else:
         from metalm.sharing import mlflow
 
-        histories = list(mlflow.read(place))
-    return [take_in(home, history, name, losses) for history in histories if history.scalars or losses]
+        histories = mlflow.read(place)
+    for history in histories:
+        check(history, losses)  # all of them, or none comes in
+    return [take_in(home, history, name, losses) for history in histories]
 
 
 def _tracker(name: str, known: Sequence[str]) -> Tracker:

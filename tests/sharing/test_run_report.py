@@ -89,7 +89,7 @@ def test_one_run_alone_and_runs_without_results_have_a_report(shared_home):
 
 
 def test_what_cannot_be_written_is_refused(shared_home, tmp_path):
-    with pytest.raises(ConfigError, match="must be 1 to 28, got 0"):
+    with pytest.raises(ConfigError, match="must be 1 to 56, got 0"):
         run_report(shared_home, [])
     with pytest.raises(NotFoundError, match="nothing"):
         run_report(shared_home, ["nothing"])

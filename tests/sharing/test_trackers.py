@@ -134,6 +134,13 @@ def test_folders_without_a_run_are_refused(other, tmp_path, tracker):
         import_from(other, tracker, str(tmp_path / "empty"), {})
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_store_that_is_none_is_told_in_a_sentence(other):
+    pytest.importorskip("mlflow", reason="mlflow is an optional extra")
+    with pytest.raises(ConfigError, match="must be a store of MLflow that answers"):
+        import_from(other, "mlflow", "nonsense://nowhere", {})
+
+
 def test_extras_are_those_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["optional-dependencies"] == {each.name: [each.requirement] for each in TRACKERS.values()}
