@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -48,7 +49,9 @@ def _draw(styles: dict[str, RunStyle], diagnostic: Diagnostic, view: CurveView, 
     """styles: of the runs that have it, in the colours that they have beside all that are chosen."""
     home = state.home()
     runs = [home.run(run_id) for run_id in styles]
-    points = measures.gather(home.store.metrics, list(styles), diagnostic, view.x)
+    name = f"seen.{view.x}"
+    seen = None if as_map else state.looked_at(name)
+    points = measures.gather(home.store.metrics, list(styles), diagnostic, view.x, within=seen)
     curve_controls.tell_uncounted(runs, points, view)
     if as_map:
         _maps(runs, points)
@@ -62,6 +65,9 @@ def _draw(styles: dict[str, RunStyle], diagnostic: Diagnostic, view: CurveView, 
         key=f"diagnostic.{diagnostic.name}",
         label=f"{diagnostic.name} of {', '.join(run.name for run in runs)}",
         view=f"{view}",
+        look=partial(state.look_at, name),
+        seen=seen,
+        group="curves",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metalm.store.metrics import Axis, Metrics
+from metalm.store.metrics import Axis, Metrics, Within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +94,20 @@ def available(diagnostic: Diagnostic, measured: Collection[str]) -> bool:
     return any(name in measured for name in diagnostic.measures)
 
 
-def gather(metrics: Metrics, run_ids: Collection[str], diagnostic: Diagnostic, x: Axis) -> pd.DataFrame:
-    """Its points: run, panel, weight, adaptation_step (from 1, or missing), x, step, value, dropped."""
+def gather(
+    metrics: Metrics,
+    run_ids: Collection[str],
+    diagnostic: Diagnostic,
+    x: Axis,
+    within: Within | None = None,
+) -> pd.DataFrame:
+    """Its points: run, panel, weight, adaptation_step (from 1, or missing), x, and as `Metrics.scalar_curve`.
+
+    within: a range of x in which they are as fine as there are reports.
+    """
     curves = []
     for name, title in diagnostic.measures.items():
-        curve = metrics.measure_curve(run_ids, name, x=x)
+        curve = metrics.measure_curve(run_ids, name, x=x, within=within)
         panel = curve["weight"].where(curve["weight"] != "", title)
         curves.append(curve.assign(panel=panel, adaptation_step=_steps(curve)))
     return pd.concat(curves, ignore_index=True)

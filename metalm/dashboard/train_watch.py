@@ -147,7 +147,9 @@ def _curves(run: Run, view: CurveView) -> None:
     if curve.empty:
         st.info("The first points come after the first outer step.")
         return
-    figure = learning_curves(curve, palette.run_styles({run.id: run.name}), view)
+    home = state.home()
+    lost = curve_data.lost(home.store.metrics, curve, home.store.splits.task_names())
+    figure = learning_curves(curve, palette.run_styles({run.id: run.name}), view, lost=lost)
     chart(
         figure,
         key=f"live.{run.id}",
