@@ -33,7 +33,8 @@ def show(split: Split) -> None:
     }
     with columns[1]:
         size = int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
-    table = scores(split, state.home().store.task_results.by_run(split.id, role, size))
+    results = state.home().store.task_results
+    table = _table(str(state.home().path), split.id, role, size, results.version())
     with columns[2]:
         by = state.select("Tasks by", compare_facets.offered(split, set(table.index)), "by")
     if table.empty:
@@ -60,6 +61,19 @@ def _draw(split: Split, table: pd.DataFrame, group_of: dict[str, str]) -> None:
         f"{label}, after each run's own adaptation. The best run on the tasks that it has, and the hardest "
         f"task, come first.{told}"
     )
+
+
+# What is remembered is shared by all sessions: nobody may change it.
+@st.cache_resource(max_entries=8, show_spinner="Reading results …")
+def _table(
+    home_path: str,  # noqa: ARG001 - the cache must not mix up two homes,
+    split_id: str,
+    role: str,
+    support_bytes: int,
+    version: tuple,  # noqa: ARG001 - nor outlive the evaluations
+) -> pd.DataFrame:
+    home = state.home()
+    return scores(home.split(split_id), home.store.task_results.by_run(split_id, role, support_bytes))
 
 
 def scores(split: Split, rows: pd.DataFrame) -> pd.DataFrame:
