@@ -1,12 +1,13 @@
-"""Setting up a study: its kind, and a form made from the fields of its settings."""
+"""Setting up a study: its kind, and widgets made from the fields of its settings, which stand in the URL."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
 from metalm.dashboard import empty, state
+from metalm.dashboard.train_settings import entered, setting
 from metalm.studies import kept
 from metalm.studies.kinds import KINDS, kind_of
 
@@ -25,17 +26,12 @@ def show() -> None:
     kind = state.select("Question", list(questions), "kind", format_func=questions.get)
     st.markdown(f":gray[{kind_of(kind).explanation}]")
     fields = kind_of(kind).settings()
-    with st.form(f"study.{kind}"):
-        name = {"placeholder": kind, "key": _key(kind, "name")}
-        st.text_input("Name", **name)
+    with st.container(border=True):
+        state.text("Name", "study_name", placeholder=kind)
         _fields(kind, [each for each in fields if each[0] not in _DETAILS], splits)
         with st.expander("More settings"):
             _fields(kind, [each for each in fields if each[0] in _DETAILS], splits)
-        st.form_submit_button("Launch study", type="primary", on_click=_launch, args=(kind,))
-
-
-def _key(kind: str, name: str) -> str:
-    return f"study.{kind}.{name}"
+        st.button("Launch study", type="primary", on_click=_launch, args=(kind,))
 
 
 def _fields(kind: str, fields: list[tuple[str, Any, Any]], splits: list[str]) -> None:
@@ -44,33 +40,25 @@ def _fields(kind: str, fields: list[tuple[str, Any, Any]], splits: list[str]) ->
         columns = st.columns(_COLUMNS)
         for column, (name, hint, f) in zip(columns, fields[begin : begin + _COLUMNS], strict=False):
             with column:
-                _field(_key(kind, name), name, hint, f, splits)
+                _field(kind, name, hint, f, splits)
 
 
-def _field(key: str, name: str, hint: Any, f: Any, splits: list[str]) -> None:
-    label, look = name.replace("_", " ").capitalize(), {"help": f.metadata["help"], "key": key}
-    options = splits if name == "split" else list(get_args(hint))
-    if options:
-        st.selectbox(label, options, options.index(f.default) if f.default in options else 0, **look)
-    elif hint is bool:
-        st.checkbox(label, f.default, **look)
-    elif hint in (int, float):
-        low, high = (None if end is None else hint(end) for end in _range(f))
-        st.number_input(label, low, high, f.default, **look)
+def _field(kind: str, name: str, hint: Any, f: Any, splits: list[str]) -> None:
+    label, help = name.replace("_", " ").capitalize(), f.metadata["help"]
+    if name == "split":
+        index = splits.index(f.default) if f.default in splits else 0
+        state.select(label, splits, "split", index=index, pinned=True, help=help)
     else:
-        st.text_input(label, f.default, **look)
-
-
-def _range(f: Any) -> tuple[float | None, float | None]:
-    return f.metadata["at_least"], f.metadata["at_most"]
+        setting(f"{kind}.{name}", f.default, f, hint, label, help=help)
 
 
 def _launch(kind: str) -> None:
-    settings = {name: state.entered(_key(kind, name)) for name, *_ in kind_of(kind).settings()}
-    chosen: dict[str, str | None] = {"view": None, "study": None}
+    names = [name for name, *_ in kind_of(kind).settings()]
+    settings = {name: state.choice(name) if name == "split" else entered(f"{kind}.{name}") for name in names}
+    chosen: dict[str, str | None] = {"view": None, "study": None, "study_name": None}
 
     def action() -> str:
-        study = kept.begin(state.home(), kind, settings, name=state.entered(_key(kind, "name")))
+        study = kept.begin(state.home(), kind, settings, name=state.choice("study_name", ""))
         state.jobs().study(study.id)
         chosen["study"] = study.name
         return f"{study.name}: in the queue."

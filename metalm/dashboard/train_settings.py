@@ -176,10 +176,17 @@ def setting(
         }
         step, shape = (1, "%d") if kind is int else (_step(default), "%g")
         st.number_input(label, step=step, format=shape, **limits, **kwargs)
+    elif kind is str:
+        st.text_input(label, **kwargs)
     else:
         present = st.session_state[widget_key]
         offered = [option for option in get_args(kind) if not options or option in (*options, present)]
         st.selectbox(label, offered, disabled=len(offered) == 1, **kwargs)
+
+
+def entered(key: str) -> Any:
+    """What the widget of a setting holds: for the callback of a button."""
+    return state.entered(f"setting.{key}")
 
 
 def _adopt(key: str, default: Any) -> None:

@@ -44,16 +44,29 @@ def test_an_empty_home_explains_every_question(page, told):
 def test_every_kind_has_a_form_with_all_its_settings(page, kind):
     app = page("studies", view="New study", kind=kind)
     assert not app.exception
-    widgets = [*app.selectbox, *app.number_input, *app.text_input, *app.checkbox]
+    widgets = [*app.selectbox, *app.number_input, *app.text_input, *app.toggle]
     keys = {widget.key for widget in widgets}
-    assert {f"study.{kind}.{name}" for name, *_ in kind_of(kind).settings()} <= keys
+    names = [name for name, *_ in kind_of(kind).settings()]
+    assert {"widget.split" if name == "split" else f"setting.{kind}.{name}" for name in names} <= keys
+
+
+@pytest.mark.usefixtures("split")
+def test_what_is_set_up_stands_in_the_address(page):
+    app = page("studies", view="New study", kind="speed")
+    app.number_input(key="setting.speed.beyond").set_value(7).run()
+    app.text_input(key="widget.study_name").input("mine").run()
+    there = {"speed.beyond": "7", "study_name": "mine", "split": "small"}
+    assert {name: app.query_params[name] for name in there} == there
+    other = page("studies", view="New study", kind="speed", **there)
+    assert other.number_input(key="setting.speed.beyond").value == 7
+    assert other.text_input(key="widget.study_name").value == "mine"
 
 
 @pytest.mark.usefixtures("split")
 def test_a_study_is_set_up_and_waits_in_the_queue(home, page, told):
     app = page("studies", view="New study", kind="speed")
-    app.number_input(key="study.speed.beyond").set_value(7)
-    app.text_input(key="study.speed.name").input("mine")
+    app.number_input(key="setting.speed.beyond").set_value(7)
+    app.text_input(key="widget.study_name").input("mine")
     click(app, "Launch study")
     assert not app.exception
     [study] = home.store.studies.all()
@@ -69,7 +82,7 @@ def test_a_study_is_set_up_and_waits_in_the_queue(home, page, told):
 @pytest.mark.usefixtures("split")
 def test_settings_that_cannot_be_are_refused_with_the_reason(home, page):
     app = page("studies", view="New study", kind="speed")
-    app.text_input(key="study.speed.support").input("many")
+    app.text_input(key="setting.speed.support").input("many")
     click(app, "Launch study")
     assert not app.exception
     assert "support must be whole numbers" in app.error[0].value
