@@ -25,6 +25,7 @@ from metalm.store.database import Database, Transaction
 
 LEVELS = (16, 512)
 _ENOUGH_STEPS = 2048  # of fewer, a coarse level would save nothing
+_LATE_STEPS = 64
 _ENOUGH_POINTS = 200_000
 _END = 2**62
 
@@ -93,8 +94,10 @@ class Lines:
         with low_ and high_ before them.
         """
         runs = list(spans if spans is not None else run_ids)
-        last = self._up_to_date(runs, family)
         ends = self._ends(runs, family.root) if family.has_levels else {}
+        last: dict[str, int] = {}
+        if spans is None:
+            last, ends = self._up_to_date(runs, family, ends)
         wanted = []
         for run in runs:
             begin, end = (spans or {}).get(run, (0, last.get(run, 0)))
@@ -114,16 +117,18 @@ class Lines:
         wanted = [(run, begin, end, 0, 0, 0, 1) for run, (begin, end) in chosen.items()]
         return self._database.table(sql.EVERY_LOSS, [*_columns(wanted), *family.values])
 
-    def _up_to_date(self, runs: Sequence[str], family: Family) -> dict[str, int]:
-        """Run id -> its last step; coarse levels that lag behind are extended."""
-        ends = self._ends(runs, family.root) if family.has_levels else {}
+    def _up_to_date(
+        self, runs: Sequence[str], family: Family, ends: dict[str, int]
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Run id -> its last step, and where its coarse levels end; those that lag behind are extended."""
         begins = [ends.get(run, 0) for run in runs]
         last = dict(self._database.rows(sql.LAST_STEPS, [runs, begins, min(begins, default=0)]))
         late = [run for run in runs if _is_late(ends.get(run, 0), last.get(run, 0))]
         if late and family.has_levels:
             for run in late:  # a transaction each, or all of them would have to fit the memory
                 self._database.write(partial(extend, run_id=run, family=family))
-        return {run: last.get(run, ends.get(run, 0)) for run in runs}
+            ends = self._ends(runs, family.root)
+        return {run: last.get(run, ends.get(run, 0)) for run in runs}, ends
 
     def _ends(self, runs: Sequence[str], root: str) -> dict[str, int]:
         return dict(self._database.rows(sql.BUILT, [list(runs), root]))
@@ -142,7 +147,7 @@ def extend(transaction: Transaction, run_id: str, family: Family) -> None:
     last = rows[0][1] if rows else 0
     if not _is_late(begin, last):
         return
-    end = last - last % LEVELS[-1]
+    end = _complete(last)
     wanted = _columns([(run_id, begin, end - 1, 0, 0, 0, 1)])
     query = sql.BUILD_LOSS if family.part_names else sql.BUILD_SCALAR
     transaction.execute(query, [*wanted, *family.values, family.root])
@@ -158,7 +163,12 @@ def forget(transaction: Transaction, run_id: str, after_step: int) -> None:
 
 
 def _is_late(end: int, last_step: int) -> bool:
-    return last_step - last_step % LEVELS[-1] - end >= _ENOUGH_STEPS
+    return _complete(last_step) - end >= _ENOUGH_STEPS
+
+
+def _complete(last_step: int) -> int:
+    """Before which step no number is to come any more: samples of the machine follow their report."""
+    return max(last_step - _LATE_STEPS, 0) // LEVELS[-1] * LEVELS[-1]
 
 
 def _columns(rows: Sequence[tuple]) -> list[list]:
