@@ -9,13 +9,15 @@ from metalm.dashboard import adapt_samples, adapt_view, state, wording
 from metalm.dashboard.adapt_shown import of_demo, run_name
 from metalm.jobs.demo import Demo, Part
 
-_EVERY = 0.3  # seconds between two looks
+_EVERY = 0.5  # seconds between two looks
+_PATIENCE = 0.2  # seconds that the page may wait for the first step, to show it at once
 
 
 def show(demo: Demo) -> None:
-    """Drawn anew three times a second until the demo is over; then the whole page shows what was saved."""
+    """Drawn anew twice a second until the demo is over; then the whole page shows what was saved."""
     st.subheader(wording.plain(demo.asked.name))
     baselines = adapt_view.chosen_baselines()
+    demo.began.wait(_PATIENCE)
     st.fragment(run_every=_EVERY)(_panel)(demo, baselines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,25 +103,27 @@ def of_baselines(names: Sequence[str], support: str, query: str) -> list[Adapted
             key=f"baseline.{name}",
             run="",
             style=styles[name],
-            bits=units.bits(baseline_char_nats(name, read, judged))[None],
+            bits=_baseline_bits(name, read, judged),
             num_bytes=len(judged),
         )
         for name in names
     ]
 
 
-def online(support: str, query: str) -> dict[str, float]:
-    """Bits per byte of the compressors, which learn while they code; remembered for the session."""
-    key = ("online", support, query)
-    found = state.kept_result(key)
-    if found is None:
-        read, judged = support.encode(), query.encode()
-        found = {
-            name: units.bits_per_byte(added_nats(compress, read, judged), len(judged))
-            for name, compress in {"PPMd": ppmd, "xz": xz}.items()
-        }
-        state.keep_result(key, found)
-    return found
+# A live page asks for the same several times a second.
+@lru_cache(maxsize=32)
+def _baseline_bits(name: str, support: bytes, query: bytes) -> np.ndarray:
+    return units.bits(baseline_char_nats(name, support, query))[None]
+
+
+@lru_cache(maxsize=32)
+def online(support: str, query: str) -> Mapping[str, float]:
+    """Bits per byte of the compressors, which learn while they code."""
+    read, judged = support.encode(), query.encode()
+    return {
+        name: units.bits_per_byte(added_nats(compress, read, judged), len(judged))
+        for name, compress in {"PPMd": ppmd, "xz": xz}.items()
+    }
 
 
 def _styles(keys: Sequence[tuple[str, str]]) -> list[RunStyle]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import adapt_gains, adapt_verdict, state, wording
+from metalm.dashboard import adapt_gains, adapt_present, adapt_verdict, state, wording
 from metalm.dashboard.adapt_shown import Adapted, of_baselines, online
 from metalm.dashboard.charts.adaptation import adaptation_curves, saved_along_text
 from metalm.dashboard.components.character_view import character_view
@@ -68,13 +68,14 @@ def _figures(runs: Sequence[Adapted]) -> None:
         )
 
 
-def _curves(runs: Sequence[Adapted], beside: Sequence[Adapted], learning: dict[str, float]) -> None:
+def _curves(runs: Sequence[Adapted], beside: Sequence[Adapted], learning: Mapping[str, float]) -> None:
     left, right = st.columns(2)
+    key = "presented" if adapt_present.is_on() else "demo"  # drawn anew: the page is wider without its frame
     with left:
         st.markdown("**Over adaptation steps**")
         styles = {one.key: one.style for one in (*runs, *beside)}
         figure = adaptation_curves(over_steps([*runs, *beside]), styles, "adaptation_step")
-        chart(figure, key="demo.steps", label="Bits per byte of the query set over adaptation steps")
+        chart(figure, key=f"{key}.steps", label="Bits per byte of the query set over adaptation steps")
         told = ", ".join(f"{name} {value:.2f}" for name, value in learning.items())
         st.caption(
             f"On the online track, which is never on this axis: {told} bits per byte.",
@@ -83,7 +84,7 @@ def _curves(runs: Sequence[Adapted], beside: Sequence[Adapted], learning: dict[s
     with right:
         st.markdown("**Where in the text adaptation pays**")
         figure = saved_along_text(_along(runs), {one.key: one.style for one in runs})
-        chart(figure, key="demo.saved", label="Bits saved along the query set")
+        chart(figure, key=f"{key}.saved", label="Bits saved along the query set")
 
 
 def over_steps(shown: Sequence[Adapted]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 from metalm.errors import MetalmError
@@ -73,12 +74,13 @@ class Part:
 
 @dataclass(eq=False)
 class Demo:
-    """What was asked, and what came of it so far. doing: in words, for who watches."""
+    """What was asked, and what came of it so far. doing: in words, for who watches. began: it made a step."""
 
     asked: DemoRequest
     parts: tuple[Part, ...]
     doing: str = "waits for another demo"
     stop_asked: bool = False
+    began: Event = field(default_factory=Event)
     outcome: Future[None] | None = None
 
     @property

@@ -143,6 +143,7 @@ class Demos:
                     del live[part.record_id]
                 else:
                     part.heed(step)
+                    demo.began.set()
             demo.doing = "adapts"
 
     def _inner(self, asked: DemoRequest, run_id: str) -> InnerLoop:

@@ -42,9 +42,10 @@ def begin(app):
 def press(app):
     """Adapts, and waits until what it leaves is shown."""
     app = begin(app)
-    if demo := demo_of(app):
+    if demo := demo_of(app):  # none: it was over, and said why, before the page was drawn
         demo.wait()
-    return app.run()
+        app = app.run()
+    return app
 
 
 def shows(demo, num_steps):
