@@ -61,6 +61,7 @@ def show(split: Split, member: SplitTask) -> None:
         written = _write(run, text, size)
         if written is not None:
             state.keep_result(mark, written)
+            st.rerun()  # without the line of progress and its button
     written = state.kept_result(mark)
     if written is None:
         st.caption(
