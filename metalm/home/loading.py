@@ -110,5 +110,5 @@ class Loading(Twins):
 
 
 def load_beside(home_dir: Path, run: Run, tokenizer: Tokenizer | None, *, device: str = "cpu") -> Loaded:
-    """`Loading.load` for a process that does not own the home: its owner told of the run and its tokenizer."""
+    """`Loading.load` for a process that does not own the home; its owner told of run and tokenizer."""
     return Loading(home_dir, store=None).made_ready(run, tokenizer, device=device)
