@@ -70,6 +70,8 @@ def demo_seconds(page: Page, url: str) -> tuple[float, float]:
     text = (SAMPLES_DIR / "languages" / "hu.txt").read_text(encoding="utf-8")
     box.fill(text.encode()[:TEXT_BYTES].decode(errors="ignore"))
     box.press("Control+Enter")
+    page.get_by_text("Query set", exact=True).wait_for()
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.get_by_text("Settings").click()
     steps = page.get_by_role("spinbutton", name="Adaptation steps")
     steps.fill(str(STEPS))
