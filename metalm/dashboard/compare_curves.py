@@ -8,7 +8,16 @@ from functools import partial
 
 import streamlit as st
 
-from metalm.dashboard import compare_runs, curve_controls, curve_data, state
+from metalm.dashboard import (
+    baseline,
+    compare_runs,
+    curve_controls,
+    curve_data,
+    run_group_curves,
+    run_groups,
+    state,
+)
+from metalm.dashboard.charts.curve_differences import curve_differences
 from metalm.dashboard.charts.curves import learning_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.components.chart import chart
@@ -16,6 +25,11 @@ from metalm.store.runs import Run
 
 _PARTS = ["validation", "query", "support"]
 _ALL_TASKS = "all tasks together"
+_RUNS, _GROUPS, _LESS = "runs", "groups of seeds", "less the baseline"
+_LESS_HELP = (
+    "runs: each its own line. groups of seeds: mean and standard deviation over the chosen runs that differ "
+    "in their seed alone. less the baseline: differences to the run that is pinned as baseline on Runs."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,7 @@ class _Asked:
     task_id: str | None
     task: str | None
     baselines: bool
+    shown: str
 
     @property
     def words(self) -> str:
@@ -35,21 +50,22 @@ class _Asked:
 def show(runs: Sequence[Run]) -> None:
     """Controls and curves."""
     asked = _choose(runs)
-    view = curve_controls.choose(runs)
+    view = curve_controls.choose(runs, has_unit=asked.shown == _RUNS)
     is_live = any(run.status in ("queued", "running") for run in runs)
     st.fragment(run_every=3 if is_live else None)(_curves)([run.id for run in runs], asked, view)
 
 
 def _choose(runs: Sequence[Run]) -> _Asked:
-    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    first, left, middle, right = st.columns([2, 3, 2, 1.2], vertical_alignment="bottom")
+    with first:
+        ways = [_RUNS, _GROUPS, *([_LESS] if baseline.run() else [])]
+        shown = state.select("Lines", ways, "lines", help=_LESS_HELP)
     with left:
-        parts = st.pills(
+        parts = state.pills(
             "Parts",
             _PARTS,
-            selection_mode="multi",
+            "parts",
             default=_PARTS[:2],
-            key="compare.parts",
-            persist_state="session",
             help="validation: meta-validation tasks after adaptation; query: what the outer loop learns "
             "from; support: what adaptation learns from",
         )
@@ -63,7 +79,7 @@ def _choose(runs: Sequence[Run]) -> _Asked:
             "Baselines", "references", help="level lines: what baselines score on meta-validation, evaluated"
         )
     return _Asked(
-        tuple(parts or _PARTS[:1]), tasks.get(task), task if task in tasks else None, baselines=baselines
+        tuple(parts), tasks.get(task), task if task in tasks else None, baselines=baselines, shown=shown
     )
 
 
@@ -81,6 +97,9 @@ def _tasks(runs: Sequence[Run]) -> dict[str, str]:
 def _curves(run_ids: Sequence[str], asked: _Asked, view: CurveView) -> None:
     home = state.home()
     runs = [home.run(run_id) for run_id in run_ids]
+    if asked.shown != _RUNS:
+        _brought_together(runs, asked, view)
+        return
     name, metrics = f"seen.{view.x}", home.store.metrics
     seen = state.looked_at(name)
     curve = curve_data.gather(metrics, run_ids, asked.parts, view.x, task_id=asked.task_id, within=seen)
@@ -115,6 +134,34 @@ def _curves(run_ids: Sequence[str], asked: _Asked, view: CurveView) -> None:
     )
     st.caption(curve_data.told(curve))
     _exports({run.id: run.name for run in runs}, asked, view, seen)
+
+
+def _brought_together(runs: Sequence[Run], asked: _Asked, view: CurveView) -> None:
+    """Groups, or differences to the baseline: a chart a part, in bits per byte."""
+    pinned = baseline.run()
+    drawn = [*runs, *([pinned] if pinned and pinned.id not in {run.id for run in runs} else [])]
+    ids, metrics = [run.id for run in drawn], state.home().store.metrics
+    name, styles = f"seen.{view.x}", compare_runs.styles(drawn)
+    seen = state.looked_at(name)
+    for part in asked.parts:
+        curve = curve_data.gather(metrics, ids, [part], view.x, task_id=asked.task_id, within=seen)
+        if asked.shown == _GROUPS:
+            own = curve[curve["run"].isin([run.id for run in runs])]
+            figure = run_group_curves.figure(own, runs, run_groups.Ways(), view)
+            told = "mean and one standard deviation over the chosen runs of a group"
+        else:
+            figure = curve_differences(curve, pinned.id, styles, view)
+            told = f"less those of {pinned.name}; below zero a run needs fewer bits"
+        st.markdown(f"**{part.capitalize()}** :gray[{asked.words}: {told}]")
+        chart(
+            figure,
+            key=f"compare.{asked.shown}.{part}",
+            label=f"Bits per byte of {', '.join(run.name for run in runs)}, {part}, {asked.words}: {told}",
+            view=f"{view}|{asked}",
+            look=partial(state.look_at, name),
+            seen=seen,
+            group="curves",
+        )
 
 
 def _references(runs: Sequence[Run], asked: _Asked):

@@ -16,11 +16,13 @@ _ALONG = {
     "step": "outer steps",
     "tokens": "tokens",
     "wall_seconds": "seconds of training",
+    "clock_seconds": "seconds by the clock",
     "gradient_evaluations": "gradient evaluations",
     "flops": "estimated FLOPs",
 }
 _ALONG_HELP = (
-    "what runs are set side by side by. Seconds: of the process that trains, pauses left out. Gradient "
+    "what runs are set side by side by. Seconds of training: of the process, pauses left out; by the clock: "
+    "since it began, pauses included. Gradient "
     "evaluations: tokens whose gradient was taken, Hessian products at what they cost. FLOPs: estimated from "
     "the shapes of the network. Both compare algorithms at equal compute, whatever the machine. Below these: "
     "any number that these runs measured."
@@ -47,16 +49,7 @@ def choose(runs: Sequence[Run] = (), *, has_unit: bool = True) -> CurveView:
     with scale:
         log = state.select("Axes", [_NO_LOG, _LOG_X, _LOG_Y, _LOG_BOTH], "axes")
     with smooth:
-        smoothing = st.slider(
-            "Smoothing",
-            0.0,
-            0.98,
-            0.0,
-            0.02,
-            key="curves.smoothing",
-            persist_state="session",
-            help=_SMOOTHING_HELP,
-        )
+        smoothing = state.slider("Smoothing", 0.0, 0.98, "smoothing", step=0.02, help=_SMOOTHING_HELP)
     with outliers:
         inliers = state.flag("Hide outliers", "inliers", help="the y axes end where 96 % of the points do")
     return CurveView(

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import curve_controls, curve_data, palette, run_groups, state
 from metalm.dashboard.charts.group_curves import group_curves
-from metalm.dashboard.components.chart import chart
+from metalm.dashboard.charts.lines import CurveView
+from metalm.dashboard.components.chart import Figure, chart
 from metalm.dashboard.run_groups import Ways
 from metalm.home.grouping import repeated
 from metalm.store.runs import Run
 
 MAX_GROUPS = 28  # more could not be told apart by colour and dash
 _PARTS = ["validation", "query"]
+
+
+def figure(curve: pd.DataFrame, runs: Sequence[Run], ways: Ways, view: CurveView) -> Figure:
+    """Their curve, a line and a band a group of these runs."""
+    groups = run_groups.groups_of(ways)
+    keys = {run_id: key for key, ids in repeated(groups, [run.id for run in runs]).items() for run_id in ids}
+    names = {groups[run_id].key: groups[run_id].name for run_id in keys}
+    return group_curves(curve, keys, palette.run_styles(names), view)
 
 
 def show(runs: Sequence[Run], ways: Ways) -> None:
@@ -29,9 +39,8 @@ def show(runs: Sequence[Run], ways: Ways) -> None:
     view = curve_controls.choose(runs, has_unit=False)
     curve = curve_data.gather(state.home().store.metrics, [run.id for run in runs], [part], view.x)
     curve_controls.tell_uncounted(runs, curve, view)
-    keys = {run_id: key for key, ids in repeated(groups, [run.id for run in runs]).items() for run_id in ids}
     chart(
-        group_curves(curve, keys, palette.run_styles(names), view),
+        figure(curve, runs, ways, view),
         key="runs.group curves",
         label=f"Bits per byte of {', '.join(names.values())}: mean and standard deviation over runs",
         view=f"{view}|{part}",

@@ -7,6 +7,7 @@ not used: it refuses `st.switch_page`, and drops a choice that two pages share o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -142,6 +143,32 @@ def select_many(
     return st.multiselect(label, list(options), key=key, on_change=_adopt, args=(name, kept), **kwargs)
 
 
+def pills(
+    label: str, options: Sequence[str], name: str, *, default: Sequence[str], **kwargs: Any
+) -> list[str]:
+    """Buttons of which several may be on, in the URL; with none on it is the default again."""
+    key = _WIDGET + name
+    st.session_state[key] = [value for value in choices(name) if value in options] or list(default)
+    value = st.pills(
+        label, options, selection_mode="multi", key=key, on_change=_adopt, args=(name,), **kwargs
+    )
+    choose(name, None if list(value) == list(default) else value)
+    return list(value or default)
+
+
+def slider(label: str, low: float, high: float, name: str, *, step: float, **kwargs: Any) -> float:
+    """A number between two, `low` by default; it stands in the URL."""
+    key = _WIDGET + name
+    try:
+        chosen = float(choice(name, str(low)))
+    except ValueError:
+        chosen = low
+    st.session_state[key] = min(max(chosen, low), high) if math.isfinite(chosen) else low
+    value = st.slider(label, low, high, step=step, key=key, on_change=_adopt, args=(name,), **kwargs)
+    publish(name, f"{value:g}", f"{low:g}")
+    return value
+
+
 def text(label: str, name: str, **kwargs: Any) -> str:
     """A line of text that stands in the URL: a search, a filter."""
     key = _WIDGET + name
@@ -189,6 +216,8 @@ def _adopt(name: str, kept: Sequence[str] = ()) -> None:
     value = st.session_state[_WIDGET + name]
     if isinstance(value, bool):
         value = "yes" if value else None
+    if isinstance(value, float):
+        value = f"{value:g}"
     choose(name, [*value, *kept] if kept else value)
 
 

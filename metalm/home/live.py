@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from metalm.config import InnerLoop, length_for
+from metalm.config import InnerLoop
 from metalm.home.evaluating import Evaluating
 from metalm.home.lineage import met
 from metalm.learn.stopping import ShouldStop, never
@@ -181,11 +181,7 @@ class Live(Evaluating):
 
 def _rule(loaded: Loaded, support: bytes, steps: int | None, lr: float | None) -> Rule:
     """As asked, else as tuned: for a support set of this size, or for so many steps."""
-    if steps is None:
-        tuned = length_for(len(support), loaded.lengths, loaded.inner.steps)
-        rule = loaded.rule.with_inner(steps=tuned)
-    else:
-        rule = loaded.rule_for(steps)
+    rule = loaded.rule_at(len(support), steps)
     return rule if lr is None else rule.with_inner(lr=lr)
 
 

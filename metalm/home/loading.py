@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metalm.config import InnerLoop, run_config
+from metalm.config import InnerLoop, length_for, run_config
 from metalm.errors import RunStateError
 from metalm.home.twins import Twins
 from metalm.store.runs import Run
@@ -44,6 +44,12 @@ class Loaded:
         from metalm.learn.tuning import Adaptation
 
         return Adaptation.from_json(self.run.adaptation).lengths if self.run.adaptation else {}
+
+    def rule_at(self, support_bytes: int, steps: int | None) -> Rule:
+        """Its rule as tuned for a support set of this size, or for so many steps where some are asked."""
+        if steps is not None:
+            return self.rule_for(steps)
+        return self.rule.with_inner(steps=length_for(support_bytes, self.lengths, self.inner.steps))
 
     def rule_for(self, steps: int) -> Rule:
         """Its rule with so many steps, at the rate that was tuned for as many, if one was."""

@@ -56,6 +56,7 @@ class Trainings(Kept):
         self.store.runs.start(run.id, **checkpoint)
         with self._outcome(run, run_log, expected=["running"]):
             run_log.write("training starts" if run.started_at is None else "training goes on")
+            run = self.store.runs.get(run.id)  # from now on it has begun
             finished = self._train(run, run_log, should_stop, on_report or _ignore)
             self.store.runs.set_status(run.id, "finished" if finished else "stopped", expected=["running"])
         if self.store.runs.get(run.id).tokenizer:  # not when it was stopped before there was one
@@ -171,7 +172,8 @@ class Trainings(Kept):
 
     def _keep(self, run: Run, training: Training, report: Report, run_log: RunLog) -> None:
         """A report's points, and what the runs table shows of it."""
-        self.store.metrics.add(run.id, _points(report))
+        clock = (datetime.now(UTC) - run.started_at).total_seconds()
+        self.store.metrics.add(run.id, _points(report, clock))
         place = {"step": report.step, "tokens": report.tokens, "seconds": report.seconds}
         self.store.runs.progress(run.id, **place, progress=report.progress)
         if any(loss.part == "validation" for loss in report.losses):
@@ -233,10 +235,14 @@ def _ignore(_report: Report) -> None:
     """Nobody listens."""
 
 
-def _points(report: Report) -> list[Point]:
-    """A report as the rows of `metrics`."""
+def _points(report: Report, clock_seconds: float) -> list[Point]:
+    """A report as the rows of `metrics`. clock_seconds: since the run first began, pauses included."""
     place = report.step, report.tokens, report.seconds
-    spent = {"gradient_evaluations": float(report.gradient_evaluations), "flops": report.flops}
+    spent = {
+        "gradient_evaluations": float(report.gradient_evaluations),
+        "flops": report.flops,
+        "clock_seconds": clock_seconds,
+    }
     scalars = [Point(*place, name, None, None, value) for name, value in {**report.scalars, **spent}.items()]
     scalars += [Point(*place, m.name, m.task_id, m.adaptation_step, m.value) for m in report.measures]
     return scalars + [point for loss in report.losses for point in _loss_points(place, loss)]

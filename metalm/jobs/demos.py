@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metalm.config import length_for
 from metalm.errors import RunStateError
 from metalm.jobs.demo import MAX_RUNS, Demo, DemoRequest, Part, Writing, errors_of, samples_of
 from metalm.learn.stopping import Stopped, stop_if
@@ -148,12 +147,7 @@ class Demos:
 
     def _inner(self, asked: DemoRequest, run_id: str) -> InnerLoop:
         """As asked, else as tuned: for a support set of this size, or for so many steps."""
-        loaded = self._home.load(run_id)
-        if asked.steps is None:
-            tuned = length_for(len(asked.support), loaded.lengths, loaded.inner.steps)
-            inner = replace(loaded.inner, steps=tuned)
-        else:
-            inner = loaded.rule_for(asked.steps).inner
+        inner = self._home.load(run_id).rule_at(len(asked.support), asked.steps).inner
         return inner if asked.lr is None else replace(inner, lr=asked.lr)
 
     def _write(self, demo: Demo) -> None:

@@ -37,7 +37,7 @@ def curves(home, run):
     """Every point of a run but what a clock says, which no two trainings share."""
     home.store.flush()
     table = home.store.metrics.table(run.id).drop_columns(["wall_seconds"])
-    is_timed = pc.is_in(table["name"], pa.array(["tokens_per_second", "seconds_per_step"]))
+    is_timed = pc.is_in(table["name"], pa.array(["tokens_per_second", "seconds_per_step", "clock_seconds"]))
     return table.filter(pc.invert(is_timed))
 
 
@@ -177,6 +177,20 @@ def test_what_a_listener_raises_fails_the_run_at_a_checkpoint(home, new_run):
     run = home.train(run.id)
     assert (run.status, run.error, run.traceback) == ("finished", "", "")
     assert home.store.metrics.curve([run.id], "query")["step"].tolist() == [1, 2, 3, 4]
+
+
+def test_the_clock_goes_on_while_a_run_is_stopped(home, new_run, stop_after):
+    run = new_run(4)
+    should_stop, on_report = stop_after(2)
+    home.train(run.id, should_stop, on_report=on_report)
+    time.sleep(0.3)
+    home.train(run.id)
+    home.store.flush()
+    metrics = home.store.metrics
+    clock = metrics.scalar_curve([run.id], "clock_seconds").set_index("step")["value"]
+    trained = metrics.scalar_curve([run.id], "clock_seconds", x="wall_seconds").set_index("step")["x"]
+    assert clock.is_monotonic_increasing
+    assert (clock.diff() - trained.diff()).max() >= 0.3
 
 
 def test_an_interrupt_interrupts(home, new_run):

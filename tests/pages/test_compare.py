@@ -280,6 +280,48 @@ def test_the_curves_of_one_task_go_along_any_number_that_was_measured(page, monk
     assert {"CSV", "Parquet"} <= set(files)
 
 
+def test_runs_that_differ_in_their_seed_alone_are_one_line_with_a_band(home, finished, page, monkeypatch):
+    config = dataclasses.replace(run_config(finished.config), seed=1)
+    home.train(home.create_run(config, finished.split_id, name="good-2").id)
+    found = {}
+
+    def figure(curve, runs, ways, _view):
+        found.update(runs=[run.name for run in runs], parts=set(curve["part"]), ways=ways)
+        return go.Figure()
+
+    monkeypatch.setattr(compare_curves.run_group_curves, "figure", figure)
+    app = page("compare", runs=["good", "good-2"], lines="groups of seeds", parts="validation")
+    assert not app.exception
+    assert (found["runs"], found["parts"]) == (["good", "good-2"], {"validation"})
+    assert found["ways"].ignoring == ("seed",)
+
+
+@pytest.mark.usefixtures("second")
+def test_curves_less_those_of_the_pinned_baseline_which_need_not_be_chosen(page, monkeypatch, told):
+    found = {}
+
+    def differences(curve, baseline, styles, _view):
+        found.update(runs=set(curve["run"]), baseline=baseline, names={s.name for s in styles.values()})
+        return go.Figure()
+
+    monkeypatch.setattr(compare_curves, "curve_differences", differences)
+    app = page("compare", runs=["other"], lines="less the baseline", baseline="good", parts="validation")
+    assert not app.exception
+    assert found["names"] == {"good", "other"}
+    assert len(found["runs"]) == 2
+    assert "less those of good" in told(app)
+    assert not page("compare", runs=["other"], lines="less the baseline").exception  # nothing is pinned
+
+
+@pytest.mark.parametrize("smoothing", ["0.5", "nonsense", "nan", "7"])
+@pytest.mark.usefixtures("finished")
+def test_smoothing_and_parts_come_from_the_address(page, monkeypatch, smoothing):
+    app, drawn = curves_of(page, monkeypatch, runs=["good"], smoothing=smoothing, parts=["query", "magic"])
+    assert drawn["view"].smoothing == {"0.5": 0.5, "7": 0.98}.get(smoothing, 0.0)
+    assert set(drawn["curve"]["part"]) == {"query"}
+    assert app.query_params["parts"] == "query"
+
+
 @pytest.mark.usefixtures("finished")
 def test_where_no_baseline_was_evaluated_the_page_says_what_to_do(page, monkeypatch, told):
     app, drawn = curves_of(page, monkeypatch, runs=["good"], references="yes")

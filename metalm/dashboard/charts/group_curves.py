@@ -54,7 +54,7 @@ def averaged(curve: pd.DataFrame) -> pd.DataFrame:
         "x", kind="stable"
     )
     places = np.unique(curve["x"].to_numpy(float))
-    values = [_values_at(places, run) for _, run in curve.groupby("run", sort=False)]
+    values = [values_at(places, run) for _, run in curve.groupby("run", sort=False)]
     if not values:
         return pd.DataFrame({"x": [], "mean": [], "deviation": [], "runs": []})
     table = pd.DataFrame(np.vstack(values).T)
@@ -68,7 +68,8 @@ def averaged(curve: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _values_at(places: np.ndarray, run: pd.DataFrame) -> np.ndarray:
+def values_at(places: np.ndarray, run: pd.DataFrame) -> np.ndarray:
+    """Bits per byte of a run at these x: a straight line between its points, nan before and behind them."""
     x = run["x"].to_numpy(float)
     bits = units.bits_per_byte(run["nats"].to_numpy(float), run["bytes"].to_numpy(float))
     return np.interp(places, x, bits, left=np.nan, right=np.nan)

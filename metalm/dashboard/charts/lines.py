@@ -26,6 +26,7 @@ PROGRESS = {
     "step": "outer steps",
     "tokens": "tokens trained on",
     "wall_seconds": "seconds of training, meta-validation included",
+    "clock_seconds": "seconds by the clock since the run began",
     "gradient_evaluations": "gradient evaluations (tokens)",
     "flops": "estimated FLOPs",
 }

@@ -221,7 +221,13 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
   charts.add(root);
   const drawLatest = () => root.isConnected && window.Plotly && draw(root, root.latest);
-  root.width ??= new ResizeObserver(drawLatest);
+  const fit = () => {
+    drawLatest();
+    // plotly hears of a resized window, but not of a sidebar or a header that goes.
+    if (root.layout && root.isConnected && root.fitted !== root.clientWidth) window.Plotly.Plots.resize(root);
+    root.fitted = root.clientWidth;
+  };
+  root.width ??= new ResizeObserver(fit);
   root.width.observe(root);
   loadPlotly(data.plotly).then(
     drawLatest,
