@@ -10,14 +10,15 @@ from metalm.dashboard.adapt_shown import of_demo, run_name
 from metalm.jobs.demo import Demo, Part
 
 _EVERY = 0.5  # seconds between two looks
-_PATIENCE = 0.2  # seconds that the page may wait for the first step, to show it at once
+_PATIENCE = 0.6  # seconds that the page may wait for the first step, to show it at once
 
 
 def show(demo: Demo) -> None:
     """Drawn anew twice a second until the demo is over; then the whole page shows what was saved."""
     st.subheader(wording.plain(demo.asked.name))
     baselines = adapt_view.chosen_baselines()
-    demo.began.wait(_PATIENCE)
+    with st.spinner("Reads the text", show_time=True):
+        demo.began.wait(_PATIENCE)
     st.fragment(run_every=_EVERY)(_panel)(demo, baselines)
 
 

@@ -15,7 +15,7 @@ from metalm.errors import NotFoundError, RunStateError
 from metalm.jobs.calibrations import Calibrations
 from metalm.jobs.demos import Demos
 from metalm.jobs.listeners import Ended, Listener, Listeners
-from metalm.jobs.resources import threads_beside_the_app
+from metalm.jobs.resources import all_cores, threads_beside_the_app
 from metalm.jobs.work import Running
 from metalm.jobs.workers import Workers
 
@@ -52,13 +52,15 @@ class JobManager:
         self._submitted = 0  # jobs so far: what an idle worker sees grow
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
+        # A demo is over in seconds, and somebody is waiting for it: it may take every core that is idle.
+        demo_threads = threads or all_cores()
         threads = threads or threads_beside_the_app()
         self._workers = Workers(self, home, slots=slots, threads=threads)
         self.calibrations = Calibrations(
             home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
         )
         self.demos = Demos(
-            home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
+            home, threads=demo_threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
         )
         self._sweep()
 
