@@ -38,14 +38,13 @@ def choose(runs: Sequence[Run]) -> CutText | None:
     if not text:
         return None
     text, dropped = _shortened(text)
-    share = st.slider(
+    share = state.slider(
         "Share of the query set",
         0.1,
         0.6,
         QUERY_SHARE,
-        0.05,
-        key="adapt.share",
-        persist_state="session",
+        "share",
+        step=0.05,
         help="the last part of the text: judged, never adapted to",
     )
     try:

@@ -49,7 +49,7 @@ def choose(runs: Sequence[Run] = (), *, has_unit: bool = True) -> CurveView:
     with scale:
         log = state.select("Axes", [_NO_LOG, _LOG_X, _LOG_Y, _LOG_BOTH], "axes")
     with smooth:
-        smoothing = state.slider("Smoothing", 0.0, 0.98, "smoothing", step=0.02, help=_SMOOTHING_HELP)
+        smoothing = state.slider("Smoothing", 0.0, 0.98, 0.0, "smoothing", step=0.02, help=_SMOOTHING_HELP)
     with outliers:
         inliers = state.flag("Hide outliers", "inliers", help="the y axes end where 96 % of the points do")
     return CurveView(

@@ -49,14 +49,8 @@ def show(run: Run) -> None:
     names = {last: wording.count(last) for last in columns.index}
     chosen = int(columns.index[-1])
     if len(columns) > 1:
-        chosen = st.select_slider(
-            "Outer step",
-            [int(last) for last in columns.index],
-            chosen,
-            format_func=names.get,
-            key=f"adaptation.{run.id}.{source}.{len(columns)}",
-            persist_state="session",
-        )
+        steps = {str(int(last)): name for last, name in names.items()}
+        chosen = int(state.notches("Outer step", list(steps), "outer_step", format_func=steps.get))
     left, right = st.columns([3, 2])
     trained = trained_steps(run)
     with left:

@@ -156,16 +156,25 @@ def pills(
     return list(value or default)
 
 
-def slider(label: str, low: float, high: float, name: str, *, step: float, **kwargs: Any) -> float:
-    """A number between two, `low` by default; it stands in the URL."""
+def slider(
+    label: str, low: float, high: float, default: float, name: str, *, step: float, **kwargs: Any
+) -> float:
+    """A number between two; it stands in the URL."""
     key = _WIDGET + name
     try:
-        chosen = float(choice(name, str(low)))
+        chosen = float(choice(name, str(default)))
     except ValueError:
-        chosen = low
-    st.session_state[key] = min(max(chosen, low), high) if math.isfinite(chosen) else low
+        chosen = default
+    st.session_state[key] = min(max(chosen, low), high) if math.isfinite(chosen) else default
     value = st.slider(label, low, high, step=step, key=key, on_change=_adopt, args=(name,), **kwargs)
-    publish(name, f"{value:g}", f"{low:g}")
+    publish(name, f"{value:g}", f"{default:g}")
+    return value
+
+
+def notches(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str:
+    """A slider over these values, at the last by default; it stands in the URL."""
+    value = _one_of(st.select_slider, label, options, name, len(options) - 1, kwargs)
+    publish(name, value, options[-1])
     return value
 
 

@@ -42,9 +42,10 @@ def test_both_axes_have_a_slider_over_outer_steps(finished, page, told):
     assert not app.exception
     assert len(app.get("bidi_component")) == 2
     assert app.select_slider[0].options[-1] == f"{finished.step}"
-    app.select_slider[0].set_value(0).run()
+    app.select_slider[0].set_value("0").run()
     assert not app.exception
     assert "Adaptation at outer step 0" in told(app)
+    assert app.query_params["outer_step"] == "0"
 
 
 def test_files_of_a_run_are_listed_with_what_they_are(home, finished, page):
