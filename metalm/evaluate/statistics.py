@@ -20,7 +20,7 @@ import pandas as pd
 from metalm import units
 from metalm.config import length_for
 from metalm.errors import SplitError
-from metalm.evaluate.bootstrap import RESAMPLES, interval
+from metalm.evaluate.bootstrap import RESAMPLES, intervals
 
 Unit = Literal["bits per byte", "bits per character", "nats per token", "perplexity"]
 UNITS: dict[Unit, tuple[Callable, str]] = {
@@ -169,11 +169,12 @@ def summary(tasks: pd.DataFrame, *, seed: int = 0, resamples: int = RESAMPLES) -
     low, high: 95 % bootstrap interval over tasks (percentiles), missing for a single task. Pass the tasks
     through `balanced` first when lines are to be compared with each other.
     """
-    lines = []
-    for cell, group in tasks.groupby(_CELL):
-        values = group.sort_values("task_id")["value"].to_numpy()
-        low, high = interval(values, seed=seed, resamples=resamples)
-        lines.append((*cell, len(values), values.mean(), low, high, np.median(values)))
+    cells = {cell: group.sort_values("task_id")["value"].to_numpy() for cell, group in tasks.groupby(_CELL)}
+    found = intervals(list(cells.values()), seed=seed, resamples=resamples)
+    lines = [
+        (*cell, len(values), values.mean(), low, high, np.median(values))
+        for (cell, values), (low, high) in zip(cells.items(), found, strict=True)
+    ]
     return pd.DataFrame(lines, columns=[*_CELL, "tasks", "mean", "low", "high", "median"])
 
 
@@ -230,20 +231,25 @@ def against(
 ) -> list[Difference]:
     """`paired` of `left` with each of `rights`, in their order; those without a value are left out."""
     wide = at_last_step(tasks).pivot(index=["support_bytes", "task_id"], columns="series", values="value")
-    return [
-        _difference(left, right, int(size), pairs, seed=seed, resamples=resamples)
+    both = [
+        (right, int(size), pairs)
         for right in rights
         if left in wide and right in wide
         for size, pairs in wide[list(dict.fromkeys([left, right]))].dropna().groupby(level="support_bytes")
     ]
+    # Where both diverged, infinity minus infinity, neither is better.
+    changes = [(pairs[right] - pairs[left]).fillna(0.0).to_numpy() for right, _, pairs in both]
+    found = intervals(changes, seed=seed, resamples=resamples)
+    return [
+        _difference(left, right, size, float(pairs[left].mean()), change, sure)
+        for (right, size, pairs), change, sure in zip(both, changes, found, strict=True)
+    ]
 
 
 def _difference(
-    left: str, right: str, support_bytes: int, pairs: pd.DataFrame, *, seed: int, resamples: int
+    left: str, right: str, support_bytes: int, of_left: float, change: np.ndarray, sure: tuple[float, float]
 ) -> Difference:
-    # Where both diverged, infinity minus infinity, neither is better.
-    change = (pairs[right] - pairs[left]).fillna(0.0).to_numpy()
-    low, high = interval(change, seed=seed, resamples=resamples)
+    low, high = sure
     tie = np.abs(change) < _TIE
     return Difference(
         left=left,
@@ -254,7 +260,7 @@ def _difference(
         low=low,
         high=high,
         median=float(np.median(change)),
-        relative=float(change.mean()) / float(pairs[left].mean()),
+        relative=float(change.mean()) / of_left,
         effect_size=_effect_size(change),
         wins=int(np.sum(~tie & (change < 0))),
         ties=int(np.sum(tie)),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metalm.evaluate.bootstrap import interval
+from metalm.evaluate.bootstrap import interval, intervals
 
 
 def test_interval_is_the_same_for_the_same_seed():
@@ -23,6 +23,14 @@ def test_interval_contains_the_mean_and_grows_with_the_spread():
     assert low < values.mean() < high
     wide_low, wide_high = interval(values * 2)
     assert wide_high - wide_low == pytest.approx(2 * (high - low))
+
+
+def test_many_at_once_are_each_alone():
+    rng = np.random.default_rng(2)
+    columns = [rng.normal(size=n) for n in (5, 8, 5, 1)] + [np.array([1.0, np.inf])]
+    for together, values in zip(intervals(columns, seed=1), columns, strict=True):
+        assert together == pytest.approx(interval(values, seed=1), nan_ok=True)
+    assert intervals([]) == []
 
 
 def test_one_value_or_an_infinite_one_has_no_interval():
