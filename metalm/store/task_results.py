@@ -1,7 +1,7 @@
 """What evaluations say about single tasks: every result on one task, and the results of all runs on a split.
 
 Rows are those of `evaluations`: of each run and method the newest count, at one checkpoint with one
-adaptation, pooled over seeds and draws.
+adaptation, pooled over seeds and draws. Those of runs in the bin are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class TaskResults:
         self._database = database
 
     def version(self) -> tuple:
-        """What changes whenever a result, or a run or split that it is about, comes or goes."""
+        """What changes whenever a result, or a run or split that it is about, comes, goes or is renamed."""
         return self._database.rows(_VERSION)[0]
 
     def of_task(self, split_id: str, task_id: str) -> pd.DataFrame:
@@ -53,25 +53,28 @@ class TaskResults:
 
 
 _VERSION = """
-SELECT count(*), max(created_at), (SELECT count(*) FROM runs), (SELECT count(*) FROM splits)
+SELECT count(*), max(created_at), (SELECT bit_xor(hash(id, name, deleted_at)) FROM runs),
+    (SELECT bit_xor(hash(id, name)) FROM splits)
 FROM evaluations
 """
 
 # Split id, task id.
 _OF_TASK = """
 WITH versions AS (
-    SELECT *, max(created_at) OVER (PARTITION BY run_id, method, checkpoint_step, adaptation) AS made
-    FROM evaluations WHERE split_id = ? AND task_id = ?
+    SELECT e.*, r.name AS run,
+        max(e.created_at) OVER (PARTITION BY run_id, method, checkpoint_step, e.adaptation) AS made
+    FROM evaluations e LEFT JOIN runs r ON r.id = e.run_id
+    WHERE e.split_id = ? AND task_id = ? AND r.deleted_at IS NULL
 ), newest AS (
     SELECT * FROM versions
     QUALIFY dense_rank() OVER (PARTITION BY run_id, method
         ORDER BY checkpoint_step DESC NULLS LAST, made DESC, CAST(adaptation AS VARCHAR)) = 1
 )
-SELECT n.run_id, any_value(r.name) AS run, n.track, n.method, any_value(n.checkpoint_step) AS checkpoint_step,
+SELECT n.run_id, any_value(n.run) AS run, n.track, n.method, any_value(n.checkpoint_step) AS checkpoint_step,
     any_value(CAST(n.adaptation AS VARCHAR)) AS adaptation, n.support_bytes, n.adaptation_step,
     sum(n.nats) AS nats, CAST(sum(n.tokens) AS BIGINT) AS tokens, CAST(sum(n.bytes) AS BIGINT) AS bytes,
     CAST(sum(n.chars) AS BIGINT) AS chars, count(*) AS scores, bool_or(n.seen) AS seen
-FROM newest n LEFT JOIN runs r ON r.id = n.run_id
+FROM newest n
 GROUP BY n.run_id, n.track, n.method, n.support_bytes, n.adaptation_step
 ORDER BY n.track DESC, n.run_id IS NULL, run, n.method, n.support_bytes, n.adaptation_step
 """
@@ -79,7 +82,8 @@ ORDER BY n.track DESC, n.run_id IS NULL, run, n.method, n.support_bytes, n.adapt
 # Split id.
 _PLACES = """
 SELECT role, support_bytes, count(DISTINCT run_id) AS runs, count(DISTINCT task_id) AS tasks
-FROM evaluations WHERE split_id = ? AND method = 'adapt' AND run_id IS NOT NULL
+FROM evaluations e JOIN runs r ON r.id = e.run_id AND r.deleted_at IS NULL
+WHERE e.split_id = ? AND method = 'adapt'
 GROUP BY role, support_bytes ORDER BY role = 'meta-test', runs DESC, support_bytes DESC
 """
 
@@ -101,7 +105,8 @@ WITH chosen AS (
 )
 SELECT s.run_id, any_value(r.name) AS run, list(m.position) AS positions, list(s.nats) AS nats,
     list(CAST(s.bytes AS DOUBLE)) AS bytes
-FROM sums s JOIN split_tasks m ON m.task_id = s.task_id AND m.split_id = ? JOIN runs r ON r.id = s.run_id
+FROM sums s JOIN split_tasks m ON m.task_id = s.task_id AND m.split_id = ?
+    JOIN runs r ON r.id = s.run_id AND r.deleted_at IS NULL
 GROUP BY s.run_id ORDER BY any_value(r.created_at) DESC, run
 """
 

@@ -108,3 +108,36 @@ def test_the_version_changes_with_every_result(store, evaluation):
     store.evaluations.add([evaluation()])
     store.flush()
     assert store.task_results.version() != before
+
+
+def test_results_of_a_run_in_the_bin_are_nowhere_until_it_comes_back(store, run, split, evaluation):
+    store.splits.add(split)
+    [task] = split.of_role("meta-test")
+    place = {"split_id": split.id, "role": "meta-test", "task_id": task.id}
+    store.evaluations.add([evaluation(**place), evaluation(**place, run_id=None, method="uniform")])
+    store.flush()
+    size, results = evaluation()["support_bytes"], store.task_results
+    store.runs.set_status(run.id, "finished", expected=["queued"])
+    store.bin.add([run.id])
+    assert results.places(split.id).empty
+    assert results.by_run(split.id, "meta-test", size).empty
+    assert results.of_task(split.id, task.id)["method"].tolist() == ["uniform"]
+    store.bin.restore([run.id])
+    assert results.by_run(split.id, "meta-test", size)["run"].tolist() == [run.name]
+    assert set(results.of_task(split.id, task.id)["method"]) == {"adapt", "uniform"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store, run: store.runs.rename(run.id, "another name"),
+        lambda store, run: store.bin.add([run.id]),
+    ],
+)
+def test_the_version_changes_with_the_runs_that_results_are_about(store, run, evaluation, change):
+    store.runs.set_status(run.id, "finished", expected=["queued"])
+    store.evaluations.add([evaluation()])
+    store.flush()
+    before = store.task_results.version()
+    change(store, run)
+    assert store.task_results.version() != before
