@@ -223,3 +223,21 @@ def test_a_unit_of_tokens_keeps_vocabularies_apart():
     assert list(compare_evidence.in_unit(tasks, "perplexity")["value"]) == pytest.approx([4.0, 16.0, 4.0])
     found = compare_evidence.vocabularies(tasks, {"r1": "bytes", "r2": "characters 1a2b3c"})
     assert found == {"r1": "bytes", "r2": "characters 1a2b3c", "uniform": "bytes"}
+
+
+@pytest.mark.parametrize("num_tasks", [3, 200])
+def test_names_that_are_alike_when_shortened_keep_cells_of_their_own(num_tasks):
+    names = [f"fomaml languages hidden {hidden} seed 1 and more" for hidden in (128, 256)]
+    tasks = [f"the collected writings, volume {i}, of somebody with a long name" for i in range(num_tasks)]
+    values = pd.DataFrame(np.arange(2.0 * num_tasks).reshape(-1, 2), tasks, names)
+    heat = matrices.task_heatmap(values).data[0]
+    assert len(set(heat.x)) == len(heat.x)
+    assert len(set(heat.y)) == len(heat.y)
+    assert sorted(map(len, (heat.x, heat.y))) == sorted(values.shape)
+
+
+@given(st.lists(st.text(alphabet="ab<(2) ", max_size=60), max_size=8))
+def test_no_two_labels_of_an_axis_are_alike(names):
+    told = frame.labels(names, 8)
+    assert len(told) == len(names)
+    assert len(set(told)) == len(told)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,22 @@ def shorten(name: str, length: int = 28) -> str:
         return safe(name)
     head = (length - 1) // 2
     return safe(f"{name[:head]}…{name[-(length - 1 - head) :]}")
+
+
+def labels(names: Sequence[str], length: int = 28) -> list[str]:
+    """Names for an axis whose places are told by their labels: short, and no two alike, or they would share
+    a place. Names that are alike but for their middle stay whole.
+    """
+    short = [shorten(name, length) for name in names]
+    alike, told = Counter(short), dict[str, None]()
+    for name, label in zip(names, short, strict=True):
+        whole = safe(name) if alike[label] > 1 else label
+        number, label = 1, whole
+        while label in told:
+            number += 1
+            label = f"{whole} ({number})"
+        told[label] = None
+    return list(told)
 
 
 def dress(figure: go.Figure, *, height: int = 380, legend: bool = True) -> go.Figure:

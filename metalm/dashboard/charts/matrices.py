@@ -60,8 +60,8 @@ def _wide_heatmap(values: pd.DataFrame, *, unit: str, **options) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=values.to_numpy(np.float32).T[::-1],
-            x=[frame.safe(str(name)) for name in values.index],
-            y=[frame.shorten(str(name)) for name in values.columns[::-1]],
+            x=frame.labels([str(name) for name in values.index], 80),
+            y=frame.labels([str(name) for name in values.columns[::-1]]),
             ygap=1 if values.shape[1] <= _TASKS_DOWN else 0,
             hovertemplate="<b>%{x}</b><br>%{y}: %{z:.3f} " + unit + "<extra></extra>",
             hoverongaps=False,
@@ -158,8 +158,8 @@ def _heatmap(values: pd.DataFrame, *, labels: pd.DataFrame, unit: str, hover: st
     figure = go.Figure(
         go.Heatmap(
             z=values.to_numpy(float),
-            x=[frame.shorten(str(name)) for name in values.columns],
-            y=[frame.shorten(str(name)) for name in values.index],
+            x=frame.labels([str(name) for name in values.columns]),
+            y=frame.labels([str(name) for name in values.index]),
             xgap=2,
             ygap=2,
             hovertemplate=hover,

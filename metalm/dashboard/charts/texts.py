@@ -53,6 +53,7 @@ def task_sizes(tasks: pd.DataFrame) -> go.Figure:
     if tasks.empty:
         return frame.empty("no tasks")
     tasks = tasks.sort_values("bytes", ascending=False)
+    tasks = tasks.assign(label=frame.labels(list(tasks["task"]), 18))
     figure = go.Figure()
     for role, (colour, _) in palette.ROLES.items():
         own = tasks[tasks["role"] == role]
@@ -60,7 +61,7 @@ def task_sizes(tasks: pd.DataFrame) -> go.Figure:
             continue
         figure.add_trace(
             go.Bar(
-                x=[frame.shorten(name, 18) for name in own["task"]],
+                x=own["label"],
                 y=own["bytes"] / 1000,
                 name=role,
                 marker={"color": colour, "line": {"width": 0}},
@@ -69,7 +70,5 @@ def task_sizes(tasks: pd.DataFrame) -> go.Figure:
         )
     frame.dress(figure, height=320)
     figure.update_layout(bargap=0.25, barcornerradius=3)
-    figure.update_xaxes(
-        categoryorder="array", categoryarray=[frame.shorten(name, 18) for name in tasks["task"]], ticks=""
-    )
+    figure.update_xaxes(categoryorder="array", categoryarray=tasks["label"], ticks="")
     return figure.update_yaxes(title_text="size (kB)")
