@@ -1,7 +1,7 @@
 """Groups of runs: everything alike but the seed, or alike in what is named.
 
-Which group a run belongs to follows from that run and its ancestors alone, so that runs which are hidden, or
-come later, change no other group.
+Which group a run belongs to follows from that run and its ancestors alone, those in the bin too, so that runs
+which are hidden, deleted, or come later, change no other group.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ class Grouping(Runs):
         differ; in all others they are alike, ancestors included. by: instead, all that they must be alike in.
         Raises FilterError for a column that is no setting, or that there is not.
         """
-        kin = self.store.run_table.kin()
+        kin = self.store.run_table.kin(deleted=True)
         keys = self._alike_in(by) if by else _alike_but(kin, ignoring)
+        names = dict(self.store.runs.names())  # without those in the bin
         members: dict[str, list[str]] = {}
         for run_id in kin["id"]:
-            members.setdefault(keys[run_id][0], []).append(run_id)
-        names = dict(zip(kin["id"], kin["name"], strict=True))
+            if run_id in names and run_id in keys:
+                members.setdefault(keys[run_id][0], []).append(run_id)
         taken: set[str] = set()
         groups = {}
         for key, run_ids in members.items():

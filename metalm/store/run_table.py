@@ -92,10 +92,13 @@ class RunTable:
         """The keys of the results that there are, such as "meta-test@512"."""
         return [key for (key,) in self._database.rows(_RESULTS)]
 
-    def kin(self) -> pd.DataFrame:
+    def kin(self, *, deleted: bool = False) -> pd.DataFrame:
         """What groups and lineage need of every run, archived ones too, oldest first: id, name, algorithm,
-        status, split_id, seed, parent ("" for none), config (JSON text), bits_per_byte."""
-        return self._database.frame(_KIN)
+        status, split_id, seed, parent ("" for none), config (JSON text), bits_per_byte.
+
+        deleted: with those in the bin.
+        """
+        return self._database.frame(_KIN, [deleted])
 
 
 class _Reading:
@@ -160,8 +163,9 @@ SELECT key FROM (
 ) ORDER BY role, support_bytes
 """
 
+# With those in the bin?
 _KIN = f"""
 SELECT r.id, r.name, r.algorithm, r.status, r.split_id, r.seed, coalesce(r.parent, '') AS parent,
     CAST(r.config AS VARCHAR) AS config, {FACTS["bits_per_byte"].sql} AS bits_per_byte
-FROM runs r WHERE r.deleted_at IS NULL ORDER BY r.created_at, r.id
+FROM runs r WHERE ? OR r.deleted_at IS NULL ORDER BY r.created_at, r.id
 """  # noqa: S608 - a constant of this package

@@ -86,3 +86,11 @@ def test_hiding_a_run_changes_no_other_group(home, data):
     assert {key: ids for key, ids in before.items() if key != groups[hidden].key} == {
         key: ids for key, ids in after.items() if key != groups[hidden].key
     }
+
+
+def test_a_group_outlives_the_runs_that_it_starts_from(home):
+    parents = home.discard_runs(["short seed 0", "short seed 1"])
+    try:
+        assert members(home) == [["fast"], WARM, ["short seed 2"]]
+    finally:
+        home.restore_runs(parents)
