@@ -18,7 +18,7 @@ from metalm.errors import FilterError
 
 Kind = Literal["number", "text", "words", "flag", "time"]
 ROLES = ("meta-train", "meta-validation", "meta-test")
-_RESULT = re.compile(rf"({'|'.join(ROLES)})@(\d+)")
+_RESULT = re.compile(rf"({'|'.join(ROLES)})@(\d{{1,12}})")
 _METRIC = "metric."
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from metalm.errors import FilterError
 from metalm.store.run_fields import RunField, field
+from metalm.store.values import naive
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<sign><=|>=|!=|==|[=<>~(),])|(?P<word>[^\s=<>!~(),"']+))"""
@@ -26,6 +27,8 @@ _TOKEN = re.compile(
 _SIGNS = ("=", "==", "!=", "<", "<=", ">", ">=", "~")
 _ORDERED = ("<", "<=", ">", ">=")
 _WORDS = ("and", "or", "not", "in", "is")
+_DEEPEST = 50  # nots and parentheses inside one another
+_LONGEST = 10_000  # characters: what the database reads without its own limits
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def compiled(text: str, value_of: Callable[[RunField], Piece]) -> Piece | None:
 
     value_of: the SQL of a column in the query that it becomes a part of.
     """
+    if len(text) > _LONGEST:
+        raise FilterError(f"filter must have at most {_LONGEST:,} characters, got {len(text):,}")
     return _Parser(text, value_of).parsed() if text.strip() else None
 
 
@@ -78,6 +83,7 @@ class _Parser:
     def __init__(self, text: str, value_of: Callable[[RunField], Piece]) -> None:
         self._tokens = _tokens(text)
         self._next = 0
+        self._depth = 0
         self._value_of = value_of
 
     def parsed(self) -> Piece:
@@ -123,14 +129,22 @@ class _Parser:
 
     def _not(self) -> Piece:
         if self._took("not"):
-            piece = self._not()
+            piece = self._inside(self._not)
             return Piece(f"(NOT {piece.sql})", piece.values)
         if self._took("("):
-            piece = self._any()
+            piece = self._inside(self._any)
             if not self._took(")"):
                 raise self._expected("')'")
             return piece
         return self._comparison()
+
+    def _inside(self, part: Callable[[], Piece]) -> Piece:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise FilterError(f"filter must have at most {_DEEPEST} nots and parentheses in one another")
+        piece = part()
+        self._depth -= 1
+        return piece
 
     def _comparison(self) -> Piece:
         if self._here.kind != "word" or self._here.text.casefold() in _WORDS:
@@ -153,7 +167,7 @@ class _Parser:
         value = self._value_of(column)
         gone = f"({value.sql}) IS NULL"
         if column.kind == "text":
-            gone, value = f"coalesce({value.sql}, '') = ''", value
+            gone = f"coalesce({value.sql}, '') = ''"
         elif column.kind == "words":
             gone = f"len({value.sql}) = 0"
         return Piece(f"(NOT {gone})" if negated else f"({gone})", value.values)
@@ -215,7 +229,8 @@ def _time(column: RunField, left: str, sign: str, value: str) -> tuple[str, Any]
             f"{column.key} must be compared with a date such as 2026-01-31, got {value!r}"
         ) from None
     _no_tilde(column, sign)
-    return f"{left} {sign} ?", moment.replace(tzinfo=None)
+    # Times are kept in UTC; one without a zone is meant as what the table shows.
+    return f"{left} {sign} ?", naive(moment) if moment.tzinfo else moment
 
 
 def _flag(column: RunField, left: str, sign: str, value: str) -> tuple[str, Any]:

@@ -72,6 +72,9 @@ def found(store, where="", **more):
         ("notes is missing", [0, 2, 3]),
         ("warm_start = first", [2]),
         ("created >= 2028-01-01", [1, 2]),
+        ("created >= 2028-01-02T05:04:05.678901+02:00", [1, 2]),
+        (" or ".join(["seed = 1"] * 400), [1]),
+        (" and ".join(["not seed = 1"] * 400), [0, 2, 3]),
         ("archived = no and algorithm.inner.steps >= 1", [1, 2]),
         ("run ~ ünï", [0, 1, 2]),
     ],
@@ -102,6 +105,10 @@ def test_a_filter_finds_what_it_says(store, where, seeds):
         ("seed is empty", "'missing', got 'empty'"),
         ("and seed = 1", "the name of a column, got 'and'"),
         ("seed ! 1", "'! 1' that cannot be read, at character 6"),
+        (f"{'not ' * 2000}seed = 1", "at most 50 nots and parentheses"),
+        (f"{'(' * 3000}seed = 1", "at most 50 nots and parentheses"),
+        (f"run = {'x' * 10_000}", "at most 10,000 characters, got 10,006"),
+        (f"meta-test@{'9' * 60} < 3", "no column 'meta-test@999"),
     ],
 )
 def test_a_filter_that_cannot_be_read_says_why(store, where, message):
