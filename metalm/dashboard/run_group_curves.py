@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from metalm.dashboard.charts.group_curves import group_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.components.chart import Figure, chart
 from metalm.dashboard.run_groups import Ways
-from metalm.home.grouping import repeated
+from metalm.home.grouping import RunGroup, repeated
 from metalm.store.runs import Run
 
 MAX_GROUPS = 28  # more could not be told apart by colour and dash
@@ -30,7 +30,10 @@ def figure(curve: pd.DataFrame, runs: Sequence[Run], ways: Ways, view: CurveView
 def show(runs: Sequence[Run], ways: Ways) -> None:
     """Below the table of groups, once some are selected."""
     groups = run_groups.groups_of(ways)
-    names = {groups[run.id].key: groups[run.id].name for run in runs if run.id in groups}
+    runs = _on_one_split(runs, groups)
+    names = {groups[run.id].key: groups[run.id].name for run in runs}
+    if not names:
+        return
     if len(names) > MAX_GROUPS:
         st.info(f"{len(names)} groups are selected; curves of up to {MAX_GROUPS} can be told apart.")
         return
@@ -46,3 +49,14 @@ def show(runs: Sequence[Run], ways: Ways) -> None:
         view=f"{view}|{part}",
     )
     st.caption("The band is one standard deviation over the runs of a group to either side of their mean.")
+
+
+def _on_one_split(runs: Sequence[Run], groups: Mapping[str, RunGroup]) -> list[Run]:
+    """Those whose group is on one split; words on the others, whose curves have no mean."""
+    splits: dict[str, set[str]] = {}
+    for run in runs:
+        if run.id in groups:
+            splits.setdefault(groups[run.id].key, set()).add(run.split_id)
+    if any(len(of_group) > 1 for of_group in splits.values()):
+        st.info(run_groups.SEVERAL_SPLITS.strip())
+    return [run for run in runs if run.id in groups and len(splits[groups[run.id].key]) == 1]

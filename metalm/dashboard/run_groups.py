@@ -17,6 +17,7 @@ from metalm.store.run_fields import field, settings
 from metalm.store.run_table import RunQuery
 
 CHOICES = ("ignoring", "by")
+SEVERAL_SPLITS = " Of runs on several splits bits per byte have no mean: their tasks are not the same."
 _MARK = "± "  # before the label of a standard deviation
 _NEVER = ("run", "progress", "tags", "notes", "created", "finished", "id", "error", "split_id", "warm_start")
 
@@ -85,6 +86,7 @@ def show(query: RunQuery, columns: Columns, ways: Ways, is_live: bool) -> None:
     st.caption(
         f"{told} · {len(shown)} selected. Mean and ± standard deviation over the runs shown that have "
         "the figure; n: how many have bits per byte. A group stays what it is, whichever others are shown."
+        + SEVERAL_SPLITS * bool(table["split_id"].isna().any())
     )
     if picked.selection.rows != rows:
         state.choose("runs", [name for key in shown for name in names[key]])
@@ -101,8 +103,8 @@ def summary(frame: pd.DataFrame, groups: dict[str, RunGroup], keys: Sequence[str
     """One row a group, in the order in which the frame first has one; index: the group's key.
 
     frame: columns by key, with id and split_id. An outcome gives its mean and standard deviation (none of a
-    single run), anything else the value that all runs share, or nothing. Columns carry labels; split_id is
-    there too.
+    single run, and no bits per byte of runs on several splits, which do not compare), anything else the value
+    that all runs share, or nothing. Columns carry labels; split_id is there too.
     """
     parts = frame.groupby(_keys(frame, groups), sort=False)
     named = {group.key: group.name for group in groups.values()}
@@ -117,9 +119,11 @@ def summary(frame: pd.DataFrame, groups: dict[str, RunGroup], keys: Sequence[str
     }
     for key in keys:
         if run_columns.is_outcome(key):
-            columns[field(key).label] = parts[key].mean()
-            columns[_MARK + field(key).label] = parts[key].std()
-            columns |= _difference(key, parts[key].mean(), shared["split_id"])
+            comparable = shared["split_id"].notna() | (not run_columns.in_bits(key))
+            means = parts[key].mean().where(comparable)
+            columns[field(key).label] = means
+            columns[_MARK + field(key).label] = parts[key].std().where(comparable)
+            columns |= _difference(key, means, shared["split_id"])
         elif key in shared:
             values = shared[key] if key != "seconds" else parts[key].mean() / 60
             columns[field(key).label] = values

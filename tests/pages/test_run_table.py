@@ -86,6 +86,17 @@ def test_repetitions_are_one_row_with_mean_and_deviation(page):
 
 
 @pytest.mark.usefixtures("repeated")
+def test_runs_on_several_splits_have_no_mean_and_no_curve(page, told):
+    app = page("runs", rows="Groups", by="algorithm", runs=["fast seed 0", "elsewhere"])
+    assert not app.exception
+    assert rows(app)[["bits per byte", "± bits per byte"]].isna().all(axis=None)
+    assert "their tasks are not the same" in app.info[0].value
+    assert "one standard deviation" not in told(app)
+    apart = rows(page("runs", rows="Groups", by=["algorithm", "split"]))
+    assert apart["bits per byte"].notna().all()
+
+
+@pytest.mark.usefixtures("repeated")
 def test_a_baseline_gives_differences_on_its_own_split_alone(page, told):
     app = page("runs", baseline="fast seed 0")
     assert not app.exception
@@ -169,9 +180,11 @@ def test_what_settings_do_is_shown_of_the_selection_or_of_all(page, told, rows):
     app = page("runs", rows=rows)
     assert not app.exception
     assert "4 runs: all that the filter has" in told(app)
+    assert "are on several splits" in app.warning[0].value
     app = page("runs", rows=rows, runs=["good", "fast seed 0"])
     assert not app.exception
     assert "2 runs: those selected" in told(app)
+    assert not app.warning
     if rows == "Importance":
         assert "Nothing to explain" in told(app)
     else:
