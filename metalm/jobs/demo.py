@@ -88,6 +88,13 @@ class Demo:
         """All that will be saved is."""
         return self.outcome is not None and self.outcome.done()
 
+    @property
+    def status(self) -> str:
+        """How it ended: failed when no run came through, cancelled when it was told to stop."""
+        if all(part.error for part in self.parts):
+            return "failed"
+        return "cancelled" if self.stop_asked else "finished"
+
     def stop(self) -> None:
         """Asks it to end; the steps that were made are saved."""
         self.stop_asked = True

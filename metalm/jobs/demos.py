@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metalm.config import InnerLoop
     from metalm.evaluate.live import LiveStep
     from metalm.home import Home
+    from metalm.jobs.endings import Endings
     from metalm.model.fast_weights import Weights
 
 MAX_KEPT = 8  # that are over
@@ -32,9 +33,16 @@ class Demos:
     """The demos of `home`. Any thread may call any method; `close` ends what is under way."""
 
     def __init__(
-        self, home: Home, *, threads: int, is_halting: Callable[[], bool], is_busy: Callable[[], bool]
+        self,
+        home: Home,
+        *,
+        threads: int,
+        is_halting: Callable[[], bool],
+        is_busy: Callable[[], bool],
+        endings: Endings,
     ) -> None:
         self._home = home
+        self._endings = endings
         self._threads = threads
         self._is_halting = is_halting
         self._is_busy = is_busy
@@ -92,11 +100,16 @@ class Demos:
         from metalm.model.threads import use_threads
 
         use_threads(1 if self._is_busy() else self._threads)
+        status = "failed"
         try:
             work(demo)
+            status = demo.status
         finally:
             for part in demo.parts:
                 part.release()
+            error = "; ".join(part.error for part in demo.parts if part.error)
+            records = [part.record_id for part in demo.parts]
+            self._endings.add("demo", status, records, error=error, name=demo.asked.name)
 
     # A demo, from its first step to its records.
 

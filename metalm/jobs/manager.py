@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from metalm.errors import NotFoundError, RunStateError
 from metalm.jobs.calibrations import Calibrations
 from metalm.jobs.demos import Demos
+from metalm.jobs.endings import Endings
 from metalm.jobs.listeners import Ended, Listener, Listeners
 from metalm.jobs.resources import all_cores, threads_beside_the_app
 from metalm.jobs.work import Running
@@ -34,7 +35,7 @@ class JobManager:
     threads: torch threads of a worker (default: all cores but one).
     only_own: leave alone what other processes have queued; workers begin with the first job of this one.
     calibrations: measurements of what a run would cost, made beside the queue. demos: runs that adapt to a
-    text before somebody's eyes, beside it as well.
+    text before somebody's eyes, beside it as well. endings: jobs and demos that are over, for whoever tells.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class JobManager:
         self._submitted = 0  # jobs so far: what an idle worker sees grow
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
+        self.endings = Endings()
         # A demo is over in seconds, and somebody is waiting for it: it may take every core that is idle.
         demo_threads = threads or all_cores()
         threads = threads or threads_beside_the_app()
@@ -60,7 +62,11 @@ class JobManager:
             home, threads=threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
         )
         self.demos = Demos(
-            home, threads=demo_threads, is_halting=lambda: self.is_halting, is_busy=lambda: self.is_busy
+            home,
+            threads=demo_threads,
+            is_halting=lambda: self.is_halting,
+            is_busy=lambda: self.is_busy,
+            endings=self.endings,
         )
         self._sweep()
 
@@ -247,12 +253,20 @@ class JobManager:
         if isinstance(item, Ended):
             with self._changed:
                 del self._running[running.job.id]
+            job, error = running.job, "" if item.error is None else str(item.error)
+            self.endings.add(job.kind, item.status, _subjects(job), error=error)
         self._listeners.tell(running.job.id, item)
 
     def under_way(self) -> list[Running]:
         """The work that runs in this process."""
         with self._changed:
             return list(self._running.values())
+
+
+def _subjects(job: Job) -> list[str]:
+    """What a job is about: its run, its runs, or its study."""
+    one = job.payload.get("run") or job.payload.get("study")
+    return [one] if one else list(job.payload["runs"])
 
 
 def _device(settings: Mapping[str, Any]) -> str:
