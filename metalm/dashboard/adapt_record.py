@@ -50,7 +50,7 @@ def _presented(record: AdaptationRecord, adapted: Sequence[Adapted]) -> None:
     title.header(wording.plain(record.name))
     with leave:
         adapt_present.leave_button(width="stretch")
-    adapt_view.show(adapted, state.choices("beside"), record.support, record.query)
+    adapt_view.show(adapted, adapt_view.known_baselines(), record.support, record.query)
     adapt_samples.show(adapted, can_write=False)
 
 
@@ -90,13 +90,21 @@ def _head(record: AdaptationRecord, ids: Sequence[str]) -> None:
     with present:
         adapt_present.enter_button(width="stretch")
     with delete:
-        delete_button(ids)
+        delete_button(ids, record.name)
 
 
-def delete_button(ids: Sequence[str]) -> None:
-    """Asks once more, then deletes the records with these ids."""
-    with st.popover("Delete", width="stretch"):
-        st.button("Delete for good", key=f"delete.{ids[0]}", on_click=_forget, args=(ids,))
+def delete_button(ids: Sequence[str], name: str) -> None:
+    """Asks once more, then deletes the records with these ids, adaptations to the text `name`."""
+    if st.button("Delete", key=f"delete.{ids[0]}", width="stretch"):
+        _ask(ids, name)
+
+
+@st.dialog("Delete this demo?")
+def _ask(ids: Sequence[str], name: str) -> None:
+    what = wording.things(len(ids), "adaptation")
+    st.markdown(f"**{wording.plain(name)}**: {what} to this text and what was written go for good.")
+    if st.button("Delete for good", type="primary", key="demo.delete", on_click=_forget, args=(ids,)):
+        st.rerun()
 
 
 def _forget(ids: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from metalm.text.tasks import Task, TaskText
 MAX_BYTES = 16_000  # of a text: what a demo adapts to in seconds, and a page shows at a glance
 _SAMPLE_BYTES = 3_000
 _ENDS = 700  # characters shown on either side of the cut
+_LOOKED_AT, _NAME = 1000, 60  # characters: of a text for its name, of the name
 _SOURCES = ["Sample", "Paste", "Upload"]
 
 
@@ -72,7 +73,13 @@ def _paste() -> tuple[str, str]:
         placeholder=f"Paste {wording.size(MIN_PASTE_BYTES)} or more of any language, code, poetry …",
         label_visibility="collapsed",
     )
-    return " ".join(text.split()[:5]) or "pasted text", text
+    return first_words(text) or "pasted text", text
+
+
+def first_words(text: str) -> str:
+    """What a text is called: its first words, cut where a script has no spaces between them."""
+    name = " ".join(text[:_LOOKED_AT].split()[:5])
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1].rstrip()}…"
 
 
 def _upload() -> tuple[str, str]:

@@ -29,6 +29,11 @@ def chosen_baselines() -> list[str]:
     )
 
 
+def known_baselines() -> list[str]:
+    """Those of the choice that there are, without the widget: an address may say anything."""
+    return [name for name in state.choices("beside") if name in BASELINES]
+
+
 def show(
     runs: Sequence[Adapted], baselines: Sequence[str], support: str, query: str, *, is_live: bool = False
 ) -> None:

@@ -123,8 +123,8 @@ def _read(query: RunQuery, selected: Sequence[Run]) -> tuple[str, pd.DataFrame]:
     st.caption(f"{newest}{wording.things(len(table), 'run')}: {told}.")
     if run_columns.in_bits(outcome or usual[0]) and table["split"].nunique() > 1:
         st.warning(
-            "These runs are on several splits, and bits per byte of different tasks do not compare: filter by "
-            "one of them, such as `split = languages`."
+            "These runs are on several splits, and bits per byte of different tasks do not compare: filter "
+            "by one of them, such as `split = languages`."
         )
     return outcome or usual[0], table
 

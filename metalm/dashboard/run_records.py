@@ -32,7 +32,8 @@ def samples(run: Run) -> None:
     """The texts that the run wrote in saved demos: before adaptation and after it, side by side."""
     kept = state.home().store.adaptations
     written = kept.samples(run=run.id)
-    demos = [demo for demo in kept.all() if demo.id in {sample.adaptation_id for sample in written}]
+    ids = {sample.adaptation_id for sample in written}
+    demos = [demo for demo in kept.all() if demo.id in ids]
     if not demos:
         st.info("No text of this run was kept yet.")
         st.caption("It writes before and after adaptation on Adapt, and on the page of a task.")

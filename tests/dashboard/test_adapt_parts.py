@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalm.dashboard import palette
+from metalm.dashboard import adapt_text, palette
 from metalm.dashboard.adapt_export import page as export
 from metalm.dashboard.adapt_gains import gains, shown
 from metalm.dashboard.adapt_shown import Adapted, of_baselines
@@ -162,6 +162,18 @@ def test_an_exported_page_lives_in_a_browser_without_a_network(exported, browser
     assert page.locator("svg.still polyline").count() == 3
     assert errors == []
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("  All happy\nfamilies are alike; each", "All happy families are alike;"),
+        ("全" * 5000, "全" * 59 + "…"),
+        (" \n\t ", ""),
+    ],
+)
+def test_a_pasted_text_is_called_by_its_first_words_in_any_script(text, name):
+    assert adapt_text.first_words(text) == name
 
 
 def test_still_curves_draw_every_series_and_name_it():

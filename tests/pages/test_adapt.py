@@ -128,6 +128,8 @@ def test_saved_adaptations_are_listed_opened_and_deleted(home, page, told):
     app.button(key=f"open.{record.id}").click().run()
     assert "good: bits per byte" in told(app)
     app.button(key=f"delete.{record.id}").click().run()
+    assert home.store.adaptations.all(), "nothing goes before the dialog was answered"
+    app.button(key="demo.delete").click().run()
     assert not app.exception
     assert home.store.adaptations.all() == []
 
@@ -257,7 +259,7 @@ def test_a_demo_is_stopped_by_its_button_and_keeps_what_it_showed(finished, home
 @pytest.mark.usefixtures("adapted")
 def test_presented_a_demo_stands_alone(home, page, told):
     [record] = home.store.adaptations.all()
-    app = page("adapt", demo=record.id, present="yes", beside="unigram")
+    app = page("adapt", demo=record.id, present="yes", beside=["a baseline that nobody knows", "unigram"])
     assert not app.exception
     assert [title.value for title in app.title] == []
     assert "After 2 steps **good**" in told(app)

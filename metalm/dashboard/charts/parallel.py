@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from metalm.dashboard import palette
 from metalm.dashboard.charts import frame
 
-BEST = "best quarter"
+BEST = "smallest quarter"
 OTHERS = "others"
 WITHOUT = "no figure yet"
 _MAX_LABELS = 12  # of an axis of words
