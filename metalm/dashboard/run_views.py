@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import baseline, run_columns, run_filters, run_groups, run_insight, state
+from metalm.dashboard import baseline, run_columns, run_filters, run_groups, run_insight, state, wording
 
 _PAGE = "runs"
 _CHOICE = "saved"
@@ -53,11 +53,13 @@ def choose() -> None:
                 }
                 st.button(name, key=f"views.open.{name}", on_click=_apply, args=(name, choices), **wide)
                 icon = {"icon": ":material/delete:", "type": "tertiary", "help": f"Forget the view {name}"}
-                st.button("", key=f"views.delete.{name}", on_click=_forget, args=(name,), **icon)
+                if st.button("", key=f"views.delete.{name}", **icon):
+                    _ask_to_forget(name)
         st.button("As at first", key="views.none", on_click=_apply, args=(None, {}), type="tertiary")
         with st.form("save view", border=False):
             st.text_input("Save what is shown as", current or "", key="views.name")
-            st.form_submit_button("Save view", on_click=_save)
+            if st.form_submit_button("Save view"):
+                _save_or_ask(state.entered("views.name").strip(), views)
 
 
 def _chosen() -> dict[str, list[str]]:
@@ -69,15 +71,36 @@ def _apply(name: str | None, choices: dict[str, list[str]]) -> None:
     state.choose_all({**{key: choices.get(key) for key in CHOICES}, _CHOICE: name, "page": None})
 
 
-def _save() -> None:
-    name = state.entered("views.name").strip()
+def _save_or_ask(name: str, views: dict[str, dict[str, list[str]]]) -> None:
+    """Another view of this name is not written over without a word."""
+    if views.get(name, _chosen()) != _chosen():
+        _ask_to_replace(name)
+    else:
+        _save(name)
+        st.rerun()
 
+
+@st.dialog("Replace this view?")
+def _ask_to_replace(name: str) -> None:
+    st.markdown(f"**{wording.plain(name)}** is saved already, with other choices. They would be lost.")
+    if st.button("Replace it", type="primary", key="views.replace", on_click=_save, args=(name,)):
+        st.rerun()
+
+
+def _save(name: str) -> None:
     def action() -> str:
         state.home().store.views.save(_PAGE, name, _chosen())
         state.keep_result(_OPENED, name)
         return f"The view {name} is saved."
 
     state.attempt(action, **{_CHOICE: name})
+
+
+@st.dialog("Forget this view?")
+def _ask_to_forget(name: str) -> None:
+    st.markdown(f"**{wording.plain(name)}** goes for good. The runs that it shows stay.")
+    if st.button("Forget it", type="primary", key="views.forget", on_click=_forget, args=(name,)):
+        st.rerun()
 
 
 def _forget(name: str) -> None:

@@ -154,9 +154,23 @@ def test_a_view_is_saved_opened_by_its_address_changed_and_forgotten(repeated, p
     assert len(rows(back)) == 3
     assert len(rows(click(back, "As at first"))) == 4
     assert "No view 'gone' is saved" in "\n".join(each.value for each in page("runs", saved="gone").warning)
-    next(button for button in back.button if button.key == "views.delete.many seeds").click()
-    back.run()
+    back.button(key="views.delete.many seeds").click().run()
+    assert "many seeds" in repeated.store.views.all("runs")
+    back.button(key="views.forget").click().run()
     assert repeated.store.views.all("runs") == {}
+
+
+def test_a_view_is_written_over_only_when_the_reader_says_so(repeated, page):
+    def save(app):
+        next(field for field in app.text_input if field.label == "Save what is shown as").input("mine")
+        return click(app, "Save view")
+
+    save(page("runs", filter="seed > 4"))
+    again = save(page("runs", filter="seed > 5"))
+    assert not again.exception
+    assert repeated.store.views.all("runs")["mine"] == {"filter": ["seed > 4"]}
+    again.button(key="views.replace").click().run()
+    assert repeated.store.views.all("runs")["mine"] == {"filter": ["seed > 5"]}
 
 
 def test_what_is_selected_but_filtered_out_is_not_acted_upon(repeated, page):
