@@ -47,4 +47,4 @@ def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
             "Open", key=f"open.{newest.id}", width="stretch", on_click=state.choose_all, args=(choices,)
         )
         with delete:
-            adapt_record.delete_button([record.id for record in entry])
+            adapt_record.delete_button([record.id for record in entry], newest.name)
