@@ -135,7 +135,7 @@ def select_many(
     elsewhere: what other pages offer under the same name; chosen there, it stays chosen there. So do options
     past `max_selections`, until the choice is changed here.
     """
-    key, chosen = _WIDGET + name, choices(name)
+    key, chosen = _WIDGET + name, list(dict.fromkeys(choices(name)))
     kept = [value for value in chosen if value in set(elsewhere) - set(options)]
     shown = [value for value in chosen if value in options]
     st.session_state[key] = shown[: kwargs.get("max_selections")]
@@ -199,7 +199,8 @@ def flag(label: str, name: str, **kwargs: Any) -> bool:
 def page(num_pages: int, name: str) -> int:
     """Which page of a long table, from 1; it stands in the URL from the second on."""
     chosen = choice(name, "1")
-    at = min(int(chosen), num_pages) if chosen.isdecimal() and int(chosen) else 1
+    # Python refuses to read numbers of thousands of digits, which an address may have.
+    at = max(1, min(int(chosen[:9]), num_pages)) if chosen.isdecimal() else 1
     # It has a default always, and so must not be told its value: each page is a widget of its own.
     key = f"{_WIDGET}{name}.{num_pages}.{at}"
     st.pagination(num_pages, default=at, key=key, on_change=_turn, args=(name, key))
@@ -286,7 +287,7 @@ def looked_at(name: str) -> tuple[float, float] | None:
         values = float(low), float(high)
     except ValueError:
         return None
-    return values if values[0] < values[1] else None
+    return values if -math.inf < values[0] < values[1] < math.inf else None
 
 
 def look_at(name: str, values: tuple[float, float] | None) -> None:

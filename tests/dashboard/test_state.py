@@ -1,5 +1,6 @@
 """Choices live in the address and in the session's memory."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 
@@ -110,3 +111,37 @@ def test_what_another_page_cannot_offer_stays_chosen():
     assert app.query_params["colours"] == ["green", "blue"]
     app.toggle[0].set_value(False).run()
     assert app.markdown[0].value == "green,blue"
+
+
+def test_what_an_address_says_twice_is_chosen_once():
+    app = AppTest.from_function(chooser)
+    app.query_params["colours"] = ["red", "red", "blue", "red"]
+    app.run()
+    assert not app.exception
+    assert app.multiselect[0].value == ["red", "blue"]
+
+
+def places():
+    import streamlit as st
+
+    from metalm.dashboard import state
+
+    st.write(f"{state.page(7, 'page')} {state.looked_at('seen')}")
+
+
+@pytest.mark.parametrize(
+    ("page", "seen", "told"),
+    [
+        ("3", "1~2.5", "3 (1.0, 2.5)"),
+        ("0", "2~1", "1 None"),
+        ("-2", "-inf~inf", "1 None"),
+        ("9" * 6000, "nan~1", "7 None"),
+        ("two", "~", "1 None"),
+    ],
+)
+def test_places_of_an_address_are_taken_as_far_as_they_mean_something(page, seen, told):
+    app = AppTest.from_function(places)
+    app.query_params["page"], app.query_params["seen"] = page, seen
+    app.run()
+    assert not app.exception
+    assert app.markdown[0].value == told
