@@ -22,6 +22,7 @@ from metalm.dashboard import (
     wording,
 )
 from metalm.dashboard.train_watch import ACTIVE
+from metalm.sharing.trackers import folder_names
 from metalm.store.runs import Run
 
 
@@ -135,7 +136,7 @@ def bundle(run: Run) -> bytes:
         path = state.home().export_run(run.id, Path(folder) / "bundle")
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(path.rglob("*")):
-                archive.write(file, Path(run.name.replace("/", "-")) / file.relative_to(path))
+                archive.write(file, Path(*folder_names([run.name])) / file.relative_to(path))
     return packed.getvalue()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -201,7 +202,9 @@ def _notes(history: History, source: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")[:200]
+    """As plain text: an image in another program's parameters would be fetched from outside."""
+    text = str(value).replace("\n", " ")[:200]
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$:<>])", r"\\\1", text)
 
 
 def _points(scalars: Sequence[Scalar], losses: Mapping[str, str]) -> list[Point]:

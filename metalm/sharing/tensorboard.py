@@ -13,14 +13,13 @@ from metalm.sharing.histories import History, Scalar, moment_of, seconds_since, 
 _TOLD, _SETTINGS, _RESULTS = "metalm/run", "metalm/settings", "results"
 
 
-def write(history: History, folder: Path) -> Path:
-    """Writes a history as one event file in a folder below `folder`, named by the run."""
+def write(history: History, place: Path) -> Path:
+    """Writes a history as one event file in the folder `place`, which TensorBoard names the run by."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
     began = history.began.timestamp()
-    place = folder / history.name.replace("/", "-")
     writer = EventFileWriter(str(place))
     try:
         table = "\n".join(

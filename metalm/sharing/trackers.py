@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from metalm.errors import ConfigError
 from metalm.sharing.histories import check, history_of, take_in
+from metalm.store.values import free_name
 
 if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.store.runs import Run
+
+_LONGEST = 150  # bytes of a folder's name; file systems take 255, and trackers add to it
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def export_to(home: Home, refs: Sequence[str], name: str, place: str) -> list[st
     if name == "tensorboard":
         from metalm.sharing import tensorboard
 
-        return [str(tensorboard.write(each, Path(place))) for each in histories]
+        names = folder_names([each.name for each in histories])
+        written = zip(histories, names, strict=True)
+        return [str(tensorboard.write(each, Path(place) / name)) for each, name in written]
     if name == "mlflow":
         from metalm.sharing import mlflow
 
@@ -72,6 +78,16 @@ def export_to(home: Home, refs: Sequence[str], name: str, place: str) -> list[st
     from metalm.sharing import wandb
 
     return [str(wandb.write(each, Path(place))) for each in histories]
+
+
+def folder_names(names: Sequence[str]) -> list[str]:
+    """A folder's name for each run: none leads elsewhere, none is too long, no two are alike."""
+    taken: dict[str, None] = {}
+    for name in names:
+        plain = re.sub(r"[/\\\0\n\r]", "-", name).strip(". ")
+        short = plain.encode()[:_LONGEST].decode(errors="ignore") or "run"
+        taken[free_name(short, taken)] = None
+    return list(taken)
 
 
 def import_from(home: Home, name: str, place: str, losses: Mapping[str, str]) -> list[Run]:

@@ -8,8 +8,8 @@ import pytest
 
 from metalm.errors import ConfigError, RunStateError
 from metalm.home import Home
-from metalm.sharing.histories import PARTS, history_of
-from metalm.sharing.trackers import SOURCES, TRACKERS, export_to, import_from
+from metalm.sharing.histories import PARTS, History, Scalar, history_of, moment_of, take_in
+from metalm.sharing.trackers import SOURCES, TRACKERS, export_to, folder_names, import_from
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,6 +126,7 @@ def test_what_cannot_be_is_refused(shared_home, other, tmp_path, monkeypatch):
         export_to(shared_home, ["first"], "tensorboard", str(tmp_path))
 
 
+@pytest.mark.filterwarnings("default")
 def test_folders_without_a_run_are_refused(other, tmp_path, tracker):
     with pytest.raises(ConfigError, match="a folder that exists"):
         import_from(other, tracker, str(tmp_path / "nothing"), {})
@@ -139,6 +140,29 @@ def test_a_store_that_is_none_is_told_in_a_sentence(other):
     pytest.importorskip("mlflow", reason="mlflow is an optional extra")
     with pytest.raises(ConfigError, match="must be a store of MLflow that answers"):
         import_from(other, "mlflow", "nonsense://nowhere", {})
+
+
+def test_a_folder_of_a_run_leads_nowhere_else_and_is_shared_with_none():
+    names = ["..", "/etc/x", "a/b", "a-b", "", "\0", "über " * 100, "\n..", "v1.5"]
+    told = folder_names(names)
+    assert told == ["run", "-etc-x", "a-b", "a-b-2", "run-2", "-", told[6], "--2", "v1.5"]
+    assert len(told[6].encode()) <= 150
+    assert all(Path("out", name).resolve().parent == Path("out").resolve() for name in told)
+
+
+def test_parameters_of_another_program_are_notes_without_markup(other):
+    params = {"a|b": "![x](http://example.org/x.png)", "c": "$1 **2**"}
+    history = History(
+        name="theirs",
+        began=moment_of(0.0),
+        params=params,
+        scalars=[Scalar("loss", 1, 0.0, 1.0)],
+        results={},
+        told={},
+    )
+    notes = take_in(other, history, "mlflow", {}).notes
+    assert r"| a\|b | \!\[x\]\(http\://example.org/x.png\) |" in notes
+    assert r"| c | \$1 \*\*2\*\* |" in notes
 
 
 def test_extras_are_those_of_the_project():
