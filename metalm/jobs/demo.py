@@ -132,5 +132,5 @@ def samples_of(part: Part, writing: Writing) -> list[Sample]:
             top_p=writing.top_p,
             seed=writing.seed,
         )
-        for step, text in part.written.items()
+        for step, text in list(part.written.items())  # the demo's thread adds to it
     ]

@@ -120,9 +120,10 @@ class Demos:
             self._adapt(demo, inner)
             demo.doing = "looks at what the runs expect"
             for part, step in self._ends(demo):
-                part.guesses[step.step] = self._home.guesses(
-                    part.run_id, asked.support, asked.query, step.weights, should_stop=self._flag(demo)
-                )
+                with errors_of(part):
+                    part.guesses[step.step] = self._home.guesses(
+                        part.run_id, asked.support, asked.query, step.weights, should_stop=self._flag(demo)
+                    )
             self._write(demo)
         demo.doing = "saves"
         for part in demo.parts:

@@ -93,6 +93,24 @@ def test_one_runs_failure_leaves_the_other_alone(jobs, run, new_run, request_of)
     assert not fine.error
 
 
+def test_a_run_that_goes_while_it_is_asked_what_it_expects_leaves_the_other_alone(
+    home, jobs, run, new_run, request_of, monkeypatch
+):
+    other, ask = home.train(new_run(seed="1").id), home.guesses
+
+    def guesses(run_id, *arguments, **others):
+        if run_id == other.id:
+            raise NotFoundError(f"no run {run_id!r} in the store")
+        return ask(run_id, *arguments, **others)
+
+    monkeypatch.setattr(home, "guesses", guesses)
+    demo = jobs.demos.begin(request_of(runs=(other.id, run.id)))
+    demo.wait()
+    gone, fine = demo.parts
+    assert "no run" in gone.error
+    assert fine.is_saved
+
+
 def test_a_queue_that_closes_ends_its_demos_and_keeps_what_they_showed(home, request_of, slow):
     manager = JobManager(home, slots=("cpu",), threads=1)
     demo = manager.demos.begin(request_of(steps=1000))
