@@ -47,7 +47,8 @@ class TaskResults:
     def checkpoints(self, run_id: str, split_id: str, role: str, support_bytes: int) -> pd.DataFrame:
         """A run's own results at each evaluated checkpoint: step, adaptation_step, nats, bytes, tasks.
 
-        step: the checkpoint's. Only of the adaptation that was used last.
+        step: the checkpoint's. Only of the adaptation that was used last, and over the tasks that have a
+        result at every checkpoint and step: else they would differ by their tasks.
         """
         return self._database.frame(_CHECKPOINTS, [run_id, split_id, role, support_bytes])
 
@@ -117,8 +118,13 @@ WITH own AS (
         PRECEDING AND UNBOUNDED FOLLOWING) AS newest
     FROM evaluations
     WHERE run_id = ? AND split_id = ? AND role = ? AND support_bytes = ? AND method = 'adapt' AND NOT seen
+), chosen AS (
+    SELECT *, (checkpoint_step, adaptation_step) AS cell FROM own WHERE CAST(adaptation AS VARCHAR) = newest
+), whole AS (
+    SELECT task_id FROM chosen GROUP BY task_id
+    HAVING count(DISTINCT cell) = (SELECT count(DISTINCT cell) FROM chosen)
 )
 SELECT checkpoint_step AS step, adaptation_step, sum(nats) AS nats, CAST(sum(bytes) AS BIGINT) AS bytes,
     count(DISTINCT task_id) AS tasks
-FROM own WHERE CAST(adaptation AS VARCHAR) = newest GROUP BY ALL ORDER BY ALL
+FROM chosen SEMI JOIN whole USING (task_id) GROUP BY ALL ORDER BY ALL
 """

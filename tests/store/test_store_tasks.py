@@ -100,6 +100,10 @@ def test_each_evaluated_checkpoint_is_told_apart(store, run, evaluation):
     one = evaluation()
     found = store.task_results.checkpoints(run.id, "s" * 16, one["role"], one["support_bytes"])
     assert dict(zip(found["step"], found["nats"], strict=True)) == {4: 4.0, 8: 8.0}
+    store.evaluations.add([evaluation(checkpoint_step=8, nats=99.0, task_id="judged at one of them")])
+    store.flush()
+    again = store.task_results.checkpoints(run.id, "s" * 16, one["role"], one["support_bytes"])
+    assert again.equals(found)
 
 
 @pytest.mark.usefixtures("run")
