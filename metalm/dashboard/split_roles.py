@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from metalm.dashboard import state, wording
 from metalm.errors import MetalmError, SplitError
@@ -75,9 +76,9 @@ def _at_random(tasks: list[Task]) -> dict[str, Role]:
     with st.form("random roles", border=False):
         validation, test, seed, button = st.columns([2, 2, 2, 1], vertical_alignment="bottom")
         values = (
-            validation.number_input("meta-validation tasks", 0, len(tasks), _number("validation", third)),
-            test.number_input("meta-test tasks", 0, len(tasks), _number("test", third)),
-            seed.number_input("seed", 0, 2**31 - 1, _number("draw", 0)),
+            _number(validation, "meta-validation tasks", "validation", len(tasks), third),
+            _number(test, "meta-test tasks", "test", len(tasks), third),
+            _number(seed, "seed", "draw", 2**31 - 1, 0),
         )
         if button.form_submit_button("Draw", width="stretch"):
             for name, value in zip(("validation", "test", "draw"), values, strict=True):
@@ -86,9 +87,11 @@ def _at_random(tasks: list[Task]) -> dict[str, Role]:
     return random_roles(tasks, validation=values[0], test=values[1], seed=values[2])
 
 
-def _number(name: str, default: int) -> int:
+def _number(place: DeltaGenerator, label: str, name: str, most: int, default: int) -> int:
+    """A number from 0 to `most`, that of the address if there can be so many."""
     typed = state.choice(name, "")
-    return int(typed) if typed.isdecimal() else default
+    wanted = int(typed[:10]) if typed.isdecimal() else default
+    return place.number_input(label, 0, most, min(wanted, most))
 
 
 def _by_group(tasks: list[Task]) -> dict[str, Role]:

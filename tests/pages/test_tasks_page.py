@@ -74,3 +74,12 @@ def test_a_split_that_a_run_uses_is_not_deleted(home, page):
     assert not app.exception
     assert "good" in app.error[0].value
     assert home.splits()
+
+
+@pytest.mark.usefixtures("texts")
+def test_more_tasks_than_there_are_cannot_be_drawn_whatever_the_address_says(page):
+    wanted = {"validation": "999", "test": "-3", "draw": "9" * 5000}
+    app = page("tasks", view="New split", roles="at random", **wanted)
+    assert not app.exception
+    validation, test, seed = (field.value for field in app.number_input)
+    assert (validation, test, seed) == (4, 1, 2**31 - 1)
