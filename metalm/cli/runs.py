@@ -110,7 +110,7 @@ def delete(context: typer.Context, run: Ref, as_json: AsJson = False) -> None:
 def export(
     context: typer.Context,
     run: Ref,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A directory that is not there yet.")],
     half: Half = False,
     points: Points = None,
     to: Annotated[
@@ -122,7 +122,7 @@ def export(
     if to is not None:
         if half or points is not None:
             raise typer.BadParameter("--half and --points are of bundles", param_hint="--to")
-        arguments = {"runs": [run], "tracker": to, "place": _place(directory)}
+        arguments = {"runs": [run], "tracker": to, "place": place(directory)}
         return perform(context, "runs export to", show=print_stream, as_json=as_json, **arguments)
     return perform(
         context,
@@ -130,7 +130,7 @@ def export(
         show=print_stream,
         as_json=as_json,
         run=run,
-        directory=absolute(directory),
+        directory=absolute(Path(directory)),
         half=half,
         points=points,
     )
@@ -139,9 +139,7 @@ def export(
 @commands.command("import")
 def import_(
     context: typer.Context,
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A bundle, or where a tracker's runs are.")
-    ],
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A bundle, or where a tracker's runs are.")],
     tracker: Annotated[
         str | None, typer.Option("--from", help="Not a bundle, but every run of tensorboard or mlflow there.")
     ] = None,
@@ -154,17 +152,17 @@ def import_(
     """Takes in a bundle, after checking it, or the curves of every run that another tracker has."""
     if tracker is not None:
         losses = _losses(loss)
-        arguments = {"tracker": tracker, "place": _place(directory), "losses": losses}
+        arguments = {"tracker": tracker, "place": place(directory), "losses": losses}
         return perform(context, "runs import from", show=print_stream, as_json=as_json, **arguments)
     if loss:
         raise typer.BadParameter("is of runs that come --from a tracker", param_hint="--loss")
-    return perform(context, "runs import", show=print_stream, as_json=as_json, directory=absolute(directory))
+    bundle = absolute(Path(directory))
+    return perform(context, "runs import", show=print_stream, as_json=as_json, directory=bundle)
 
 
-def _place(directory: Path) -> str:
-    """A folder as another process understands it; the address of a server as it is."""
-    text = str(directory)
-    return text.replace(":/", "://", 1) if ":/" in text else absolute(directory)
+def place(typed: str) -> str:
+    """A folder as another process understands it; the address of a tracker's store as it is."""
+    return typed if "://" in typed else absolute(Path(typed))
 
 
 def _losses(texts: list[str] | None) -> dict[str, str]:

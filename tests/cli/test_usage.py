@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from metalm.cli.budget import one_budget
 from metalm.cli.perform import comma_separated
+from metalm.cli.runs import place
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,12 @@ def test_a_budget_has_one_unit_or_none():
 def test_lists_are_split_at_commas():
     assert comma_separated(" a, b,,c ") == ["a", "b", "c"]
     assert comma_separated(None) == []
+
+
+@pytest.mark.parametrize("address", ["https://host:5000/x", "sqlite:///data/mlflow.db"])
+def test_an_address_of_a_store_stays_as_it_is_and_a_folder_becomes_absolute(address):
+    assert place(address) == address
+    assert place("a:/logs") == str(Path.cwd() / "a:/logs")
 
 
 def test_help_loads_nothing_heavy():
