@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import state, wording
+from metalm.dashboard import long_work, state, wording
 from metalm.dashboard.charts.resemblance import resemblance_along_text
 from metalm.dashboard.components.chart import chart
 from metalm.errors import MetalmError
@@ -89,17 +89,15 @@ def _cost(run_id: str) -> str:
 def _compared(run_id: str, name: str, support: bytes, query: bytes, key: Hashable) -> Resemblance | None:
     """What the run makes of the text, kept for this session; None, with the reason, when it cannot."""
     home = state.home()
-    with st.status(f"Comparing with the tasks that {wording.plain(name)} knows …", expanded=True):
-        # Any click ends this script run when progress is next told; this button says so.
-        st.button("Stop", key=f"resemblance.stop.{run_id}", help="experts that are not all made are not kept")
-        bar = st.progress(0.0, text=_READING)
+    label = f"Comparing with the tasks that {wording.plain(name)} knows …"
+    unkept = "experts that are not all made are not kept"
+    with long_work.under_way(label, key=f"resemblance.{run_id}", stop_help=unkept) as tell:
 
-        def tell(share: float) -> None:
-            doing = f"making experts: {100 * share:.0f} %" if share < 1 else _READING
-            bar.progress(min(share, 1.0), text=doing)
+        def on_progress(share: float) -> None:
+            tell(share, f"making experts: {100 * share:.0f} %" if share < 1 else _READING)
 
         try:
-            found = home.resembles(run_id, support, query, on_progress=tell)
+            found = home.resembles(run_id, support, query, on_progress=on_progress)
         except MetalmError as error:
             st.error(str(error))
             return None

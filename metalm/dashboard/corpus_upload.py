@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import long_work, state, wording
 from metalm.errors import MetalmError
 from metalm.home import Added
 from metalm.text.encodings import ENCODINGS
@@ -130,39 +130,49 @@ def _with_columns(item: Staged, encoding: str) -> Staged:
 
 
 def _add(staged: list[Staged], **options: str) -> None:
-    bar = st.progress(0.0)
-    results = []
-    for i, item in enumerate(staged):
-        try:
-            added = state.home().add_corpus(
-                item.path,
-                text_column=item.text_column,
-                group_column=item.group_column,
-                on_read=_progress(bar, item, f"{i + 1} of {len(staged)}"),
-                **options,
-            )
-        except MetalmError as error:
-            results.append({"file": item.name, "result": "not added", "what": str(error)})
-        else:
-            results += [_result(one) for one in added]
-    bar.empty()
+    """Reads one file after the other. Stopped, those that were read are there, and are told of."""
+    results: list[dict[str, str]] = []
+    st.session_state[_RESULTS] = results
+    label = f"Reading {wording.things(len(staged), 'file')} …"
+    with long_work.under_way(label, key="upload", stop_help="files that were read before stay") as tell:
+        on_read = _progress(tell, staged)
+        for item in staged:
+            try:
+                added = state.home().add_corpus(
+                    item.path,
+                    text_column=item.text_column,
+                    group_column=item.group_column,
+                    on_read=partial(on_read, item),
+                    **options,
+                )
+            except MetalmError as error:
+                results.append({"file": item.name, "result": "not added", "what": str(error)})
+            else:
+                results += [_result(one) for one in added]
     _clear(results)
     st.rerun()
 
 
-def _progress(bar: DeltaGenerator, item: Staged, place: str) -> Callable[[int], None]:
-    """Moves the bar with the bytes read of a file, an archive or a folder. Raises CorpusError."""
-    total = max(1, total_bytes(item.path, item.name))
-    done = 0
+def _progress(tell: long_work.Tell, staged: list[Staged]) -> Callable[[Staged, int], None]:
+    """Moves the bar with the bytes read of all files, archives and folders."""
+    sizes = [_size(item) for item in staged]
+    total, done = max(1, sum(sizes)), 0
 
-    def on_read(num_bytes: int) -> None:
+    def on_read(item: Staged, num_bytes: int) -> None:
         nonlocal done
         done += num_bytes
-        told = f"Reading {item.name} ({place}): {wording.size(done)} of {wording.size(total)}"
-        bar.progress(min(1.0, done / total), text=told)
+        place = f" ({staged.index(item) + 1} of {len(staged)})" if len(staged) > 1 else ""
+        tell(done / total, f"{item.name}{place}: {wording.size(done)} of {wording.size(total)} read")
 
-    on_read(0)
     return on_read
+
+
+def _size(item: Staged) -> int:
+    """The bytes to be read; of what cannot be read none, and reading says why."""
+    try:
+        return total_bytes(item.path, item.name)
+    except MetalmError:
+        return 0
 
 
 def _result(added: Added) -> dict[str, str]:
@@ -192,5 +202,5 @@ def _results() -> None:
     if failed:
         st.warning(f"{wording.things(done, 'file')} read, {failed} not added. The reason stands beside each.")
     else:
-        st.success(f"{wording.things(done, 'file')} read. They are on the page All corpora now.")
+        st.success(f"{wording.things(done, 'file')} read. They stand under **All corpora** now.")
     st.dataframe(results, hide_index=True, column_config={"what": st.column_config.TextColumn(width="large")})

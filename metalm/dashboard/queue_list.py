@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import streamlit as st
 
-from metalm.dashboard import empty, state, train_watch, wording
-from metalm.errors import MetalmError
+from metalm.dashboard import empty, job_progress, state, train_watch, wording
 from metalm.store.jobs import Job
 from metalm.store.runs import Run
 
@@ -51,7 +47,7 @@ def evaluations(runs: list[Run]) -> None:
             with st.container(border=True):
                 st.markdown(f"{title(job, names)} {wording.status_badge(status)}")
                 if status == "running":
-                    _share_done(job)
+                    job_progress.bar(job)
 
 
 def title(job: Job, names: dict[str, str]) -> str:
@@ -68,17 +64,12 @@ def _running(job: Job, names: dict[str, str]) -> None:
         left, right = st.columns([5, 1], vertical_alignment="center")
         left.markdown(f"{title(job, names)} {wording.status_badge('running')}")
         look = {"icon": ":material/stop:", "key": f"job.{job.id}", "width": "stretch"}
-        right.button("Stop", on_click=_do, args=(state.jobs().cancel, job.id), **look)
+        right.button("Stop", on_click=job_progress.do, args=(state.jobs().cancel, job.id), **look)
         if "run" in job.payload:
             run = state.home().run(job.payload["run"])
             st.progress(min(1.0, run.progress), text=train_watch.progress(run))
         else:
-            _share_done(job)
-
-
-def _share_done(job: Job) -> None:
-    job = state.home().store.jobs.get(job.id)  # what the manager holds is the job as it began
-    st.progress(min(1.0, job.progress), text=job.message or "measuring")
+            job_progress.bar(job)
 
 
 def _waiting(job: Job, position: int, num: int, names: dict[str, str]) -> None:
@@ -87,17 +78,9 @@ def _waiting(job: Job, position: int, num: int, names: dict[str, str]) -> None:
         moves = (("Up", "arrow_upward", position - 1), ("Down", "arrow_downward", position + 1))
         for label, icon, to in moves:
             look = {"icon": f":material/{icon}:", "key": f"{label}.{job.id}", "disabled": not 0 <= to < num}
-            st.button(label, on_click=_do, args=(state.jobs().move, job.id, to), **look)
+            st.button(label, on_click=job_progress.do, args=(state.jobs().move, job.id, to), **look)
         look = {"icon": ":material/close:", "key": f"cancel.{job.id}"}
-        st.button("Cancel", on_click=_do, args=(state.jobs().cancel, job.id), **look)
-
-
-def _do(action: Callable[..., None], *arguments: Any) -> None:
-    """An action on the queue; a job that has just begun or ended refuses some."""
-    try:
-        action(*arguments)
-    except MetalmError as error:
-        state.notice(str(error), "error")
+        st.button("Cancel", on_click=job_progress.do, args=(state.jobs().cancel, job.id), **look)
 
 
 def _ended(names: dict[str, str]) -> None:

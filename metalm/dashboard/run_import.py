@@ -44,7 +44,8 @@ def _import_zip(upload):
 
 def _take(bring_in) -> None:
     try:
-        run = bring_in()
+        with st.spinner("Taking the run in …"):
+            run = bring_in()
     except MetalmError as error:
         st.error(str(error))
         return

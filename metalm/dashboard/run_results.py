@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import evidence_tables, palette, state, wording
+from metalm.dashboard import evidence_tables, job_progress, palette, state, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.compare_evidence import OWN_METHODS
 from metalm.dashboard.components.chart import chart
@@ -18,12 +18,7 @@ from metalm.store.runs import Run
 
 def show(run: Run) -> None:
     """Results of `run`, one split and role at a time; drawn anew while an evaluation of it runs."""
-    busy = [
-        job
-        for job in (*state.jobs().running(), *state.jobs().queue())
-        if run.id in job.payload.get("runs", ())
-    ]
-    if busy:
+    if job_progress.evaluations([run.id]):
         st.fragment(run_every=3)(_results)(run, True)
     else:
         _results(run, False)
@@ -33,7 +28,12 @@ def _results(run: Run, is_live: bool) -> None:
     rows = state.home().evaluations([run.id])
     rows = rows[(rows["run_id"] == run.id) & rows["method"].isin(OWN_METHODS)]  # without those of baselines
     if is_live:
-        st.info("An evaluation of this run is in the queue or running; numbers come in as they are measured.")
+        jobs = job_progress.evaluations([run.id])
+        if not jobs:
+            st.rerun()  # the whole page: nothing more will come
+        state.show_notices()
+        job_progress.show(jobs)
+        st.caption("Numbers come in as they are measured.")
     if rows.empty:
         if not is_live:
             st.info("Not evaluated yet. Press Evaluate above: it scores tasks that the run has never seen.")

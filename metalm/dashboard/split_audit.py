@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import long_work, state, wording
 from metalm.dashboard.charts.matrices import leakage_heatmap
 from metalm.dashboard.components.chart import chart
 from metalm.errors import MetalmError
@@ -22,12 +22,9 @@ def show(split: Split) -> None:
         "Text that stands in two roles, or in both sets of one task, flatters the results. "
         ":gray[The audit warns; it forbids nothing.]"
     )
-    with st.spinner("Comparing all texts; the first time this takes a while …"):
-        try:
-            audit = state.home().audit(split.name)
-        except MetalmError as error:
-            st.error(str(error))
-            return
+    audit = audited(split)
+    if audit is None:
+        return
     kind = state.switch("Compare", list(_KINDS), "leak", format_func=_KINDS.get)
     rows = audit.rows[audit.rows["kind"] == kind]
     if audit.every > 1:
@@ -39,6 +36,34 @@ def show(split: Split) -> None:
     chart(leakage_heatmap(_shares(audit, kind, rows)), key=f"leak.{kind}", label=f"Shared {_KINDS[kind]}")
     st.caption("So much of the row's text stands in the column's; on the diagonal, query set in support set.")
     _table(rows)
+
+
+def audited(split: Split) -> Audit | None:
+    """The audit, made when it was not yet, with its progress. None when it was stopped, or cannot be made."""
+    kept, stopped = state.home().kept_audit(split.id), ("audit stopped", split.id)
+    if kept is not None:
+        return kept
+    if state.kept_result(stopped):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown("**The audit was stopped.** :gray[Nothing of it is kept.]", width="stretch")
+            st.button("Audit again", on_click=state.keep_result, args=(stopped, False))
+        return None
+    place = st.empty()  # the progress, which goes when all is compared
+    try:
+        with (
+            place.container(),
+            long_work.under_way(
+                "Comparing all texts of the split, once …",
+                key="audit",
+                on_stop=lambda: state.keep_result(stopped, True),
+            ) as tell,
+        ):
+            found = state.home().audit(split.id, on_progress=lambda share: tell(share, "compared"))
+    except MetalmError as error:
+        st.error(str(error))
+        return None
+    place.empty()
+    return found
 
 
 def _worst(row: pd.Series) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import contents, state, study_report, wording
+from metalm.dashboard import contents, job_progress, state, study_report, wording
 from metalm.errors import NotFoundError
 from metalm.operations import studies as operations
 from metalm.store.jobs import Job
@@ -54,12 +54,20 @@ def _progress(job: Job | None, done: int, planned: int, status: str) -> tuple[fl
     told = f"{done} of {wording.things(planned, 'run')} finished"
     if job is not None and status == "running":
         job = state.home().store.jobs.get(job.id)  # what the manager holds is the job as it began
-        return min(1.0, job.progress), f"{told}; {job.message or 'about to begin'}"
+        return min(1.0, job.progress), f"{told}; {job_progress.words(job, _begun(job, planned))}"
     if status == "queued":
         return 0.0, f"{told}; waiting in the queue"
     if status == "finished":
         return 1.0, told
     return done / max(planned, 1), f"{told}; it can be resumed"
+
+
+def _begun(job: Job, planned: int) -> float:
+    """The share of a study that was done when this job took it up: what an earlier one left."""
+    runs = state.home().store.studies.runs(job.payload["study"]).values()
+    ended = [state.home().store.runs.get(run_id).finished_at for run_id in runs]
+    before = sum(at is not None and job.started_at is not None and at < job.started_at for at in ended)
+    return before / (planned + 1)  # the report counts as one, too
 
 
 def _buttons(study: Study, status: str) -> None:

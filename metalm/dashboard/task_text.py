@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import split_audit, state, wording
 from metalm.errors import MetalmError
 from metalm.text.splits import Split, SplitTask
 from metalm.text.tasks import TaskText
@@ -74,12 +74,9 @@ def _mark(split: Split, member: SplitTask) -> tuple[str, str, str]:
 def leakage(split: Split, member: SplitTask) -> None:
     """What of the task stands in tasks of other roles, or in both of its own sets."""
     name = member.task.name
-    with st.spinner("Comparing all texts of the split; the first time this takes a while …"):
-        try:
-            audit = state.home().audit(split.id)
-        except MetalmError as error:
-            st.error(str(error))
-            return
+    audit = split_audit.audited(split)
+    if audit is None:
+        return
     rows = audit.rows[(audit.rows["left"] == name) | (audit.rows["right"] == name)]
     if audit.every > 1:
         st.caption(f"The split is large: one unit in {audit.every} was compared.")

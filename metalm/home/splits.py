@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -78,16 +78,23 @@ class Splits(Texts):
         """Records that somebody looks at a run on a meta-test task of a split: it is counted for ever."""
         self.store.splits.record_opening(self.split(ref).id, run_id)
 
-    def audit(self, ref: str) -> Audit:
-        """The leakage audit of a split: seconds the first time, kept while the home is open."""
+    def audit(self, ref: str, *, on_progress: Callable[[float], None] = lambda _: None) -> Audit:
+        """The leakage audit of a split: seconds the first time, kept while the home is open.
+
+        on_progress hears the share done, 0 to 1; what it raises ends the audit, of which nothing is kept.
+        """
         split = self.split(ref)
         if split.id not in self._audits:
             texts = {member.task.id: self.text_of(member.task) for member in split.tasks}
-            found = audit(split, texts)
+            found = audit(split, texts, on_progress=on_progress)
             while len(self._audits) >= MAX_AUDITS:
                 self._audits.pop(next(iter(self._audits)), None)
             self._audits[split.id] = found
         return self._audits[split.id]
+
+    def kept_audit(self, ref: str) -> Audit | None:
+        """The audit of a split when it is at hand; None where it would take its time."""
+        return self._audits.get(self.split(ref).id)
 
     def text_of(self, task: Task) -> TaskText:
         """A task with its text. Raises NotFoundError when it is not in this home (its run was imported)."""

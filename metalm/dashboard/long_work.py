@@ -1,0 +1,50 @@
+"""Work that one script run does itself: how far it is, how long it will take, and a button that stops it.
+
+Any click ends the script run when progress is next told, and what the work had begun is undone by itself.
+Work that must outlive a click belongs into the queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from metalm.dashboard import wording
+
+Tell = Callable[[float, str], None]
+
+_EVERY = 0.1  # seconds between two looks of the bar; each is a message to the browser
+
+
+@contextmanager
+def under_way(
+    label: str,
+    *,
+    key: str,
+    stop_help: str = "nothing of it is kept",
+    on_stop: Callable[[], None] | None = None,
+) -> Iterator[Tell]:
+    """A frame with a bar; gives the function that moves it: share done (0 to 1), and what is being done."""
+    with st.status(label, expanded=True):
+        st.button("Stop", key=f"stop.{key}", icon=":material/stop:", help=stop_help, on_click=on_stop)
+        bar = st.progress(0.0, text="begins")
+        begin, looked = time.monotonic(), 0.0
+
+        def tell(share: float, doing: str) -> None:
+            nonlocal looked
+            now = time.monotonic()
+            if now - looked < _EVERY and share < 1:
+                return
+            looked = now
+            bar.progress(min(1.0, max(0.0, share)), text=words(doing, share, now - begin))
+
+        yield tell
+
+
+def words(doing: str, share: float, seconds: float, begun: float = 0.0) -> str:
+    """What is done, and the time left once there is a share to tell it by. begun: the share done before."""
+    left = wording.eta(seconds, (share - begun) / (1 - begun)) if begun < 1 else wording.NOTHING
+    return doing if left == wording.NOTHING or share >= 1 else f"{doing} · {left} to go"
