@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from metalm import api
-from metalm.dashboard.components import assets
+from metalm.dashboard.components import assets, bell
 from metalm.errors import MetalmError
 from metalm.jobs import service
 from metalm.jobs.resources import keep_memory, let_threads_sleep
@@ -53,4 +53,6 @@ def _handler(halt: Callable[[], None], then: Any) -> Callable[[int, Any], None]:
     return handle
 
 
-app = st.App("pages/navigation.py", lifespan=lifespan, routes=[*api.routes(), *assets.routes()])
+app = st.App(
+    "pages/navigation.py", lifespan=lifespan, routes=[*api.routes(), *assets.routes(), *bell.routes()]
+)

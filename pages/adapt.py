@@ -9,6 +9,7 @@ from metalm.dashboard import (
     adapt_saved,
     adapt_text,
     compare_runs,
+    glossary,
     state,
 )
 
@@ -19,7 +20,8 @@ if is_presented:
 else:
     st.title("Adapt")
     st.caption(
-        "A text is cut in two: runs adapt to its first part and are judged on the second, step by step."
+        "A text is cut in two: runs adapt to its first part and are judged on the second, step by step.",
+        help=glossary.of_page("Adapt"),
     )
 state.show_notices()
 view = "Adapt" if is_presented else state.switch("View", ["Adapt", "Saved"], "view")

@@ -10,13 +10,15 @@ from metalm.dashboard import (
     compare_tasks,
     compare_training,
     diagnostics,
+    glossary,
     run_sharing,
     state,
 )
 
 st.title("Compare")
 st.caption(
-    "Runs side by side: how they learned, how they adapt to tasks that they have never seen, what differs."
+    "Runs side by side: how they learned, how they adapt to tasks that they have never seen, what differs.",
+    help=glossary.of_page("Compare"),
 )
 state.show_notices()
 runs = compare_runs.choose()

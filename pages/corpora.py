@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, state
+from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, glossary, state
 
 st.title("Corpora")
-st.caption("A corpus is one text, kept once. Tasks are cut from corpora on the Tasks page.")
+st.caption(
+    "A corpus is one text, kept once. Tasks are cut from corpora on the Tasks page.",
+    help=glossary.of_page("Corpora"),
+)
 state.show_notices()
 if state.switch("View", ["All corpora", "Add texts"], "view") == "Add texts":
     corpus_upload.show()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import contents
+from metalm.dashboard import contents, page_frame
 from metalm.errors import MetalmError
 
 st.set_page_config(page_title="metalm", page_icon=contents.mark(), layout="wide")
@@ -24,6 +24,7 @@ chosen = st.navigation(sections, expanded=True)
 # A page's title holds its icon as an image; the browser's tab shows plain text.
 st.set_page_config(page_title=f"{names[chosen.title]} · metalm")
 try:
+    page_frame.show(names[chosen.title])
     chosen.run()
 except MetalmError as error:
     st.error(str(error))

@@ -2,9 +2,13 @@
 
 import streamlit as st
 
-from metalm.dashboard import run_choice, run_page, state
+from metalm.dashboard import glossary, run_choice, run_page, state
 
 st.title("Run")
+st.caption(
+    "One training: how it learned, what it scored on tasks that it has never seen, and what it left.",
+    help=glossary.of_page("Run"),
+)
 state.show_notices()
 run = run_choice.choose()
 if run is not None:

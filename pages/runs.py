@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from metalm.dashboard import run_bin, run_import, run_page, run_selection, run_table, state
+from metalm.dashboard import glossary, run_bin, run_import, run_page, run_selection, run_table, state
 
 st.title("Runs")
-st.caption("Every run of this home, the newest first. Select rows to see, compare and change them.")
+st.caption(
+    "Every run of this home, the newest first. Select rows to see, compare and change them.",
+    help=glossary.of_page("Runs"),
+)
 state.show_notices()
 view = state.switch("View", ["All runs", "Deleted", "Import"], "view")
 if view == "Import":

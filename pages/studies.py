@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from metalm.dashboard import state, study_launch, study_list, study_progress
+from metalm.dashboard import glossary, state, study_launch, study_list, study_progress
 
 st.title("Studies")
-st.caption("A study trains what a question needs, evaluates it on the same tasks, and writes a report.")
+st.caption(
+    "A study trains what a question needs, evaluates it on the same tasks, and writes a report.",
+    help=glossary.of_page("Studies"),
+)
 state.show_notices()
 if state.switch("View", ["All studies", "New study"], "view") == "New study":
     study_launch.show()

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from metalm.dashboard import empty, split_list, split_roles, split_sources, state
+from metalm.dashboard import empty, glossary, split_list, split_roles, split_sources, state
 
 st.title("Tasks")
 st.caption(
-    "A task is one text source. A split freezes which tasks are learned from, chosen by, and judged on."
+    "A task is one text source. A split freezes which tasks are learned from, chosen by, and judged on.",
+    help=glossary.of_page("Tasks"),
 )
 state.show_notices()
 if state.switch("View", ["Splits", "New split"], "view") == "Splits":

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from metalm.dashboard import queue_list, state, train_launch, train_watch
+from metalm.dashboard import glossary, queue_list, state, train_launch, train_watch
 
 st.title("Train")
 st.caption(
-    "A run learns slow weights from a split's meta-train tasks. It goes on when every browser is closed."
+    "A run learns slow weights from a split's meta-train tasks. It goes on when every browser is closed.",
+    help=glossary.of_page("Train"),
 )
 state.show_notices()
 view = state.switch("View", ["New run", "Watch", "Queue"], "view")

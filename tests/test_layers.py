@@ -49,7 +49,12 @@ LIBRARIES = {
     "mlflow": ("metalm.sharing.mlflow",),
     "wandb": ("metalm.sharing.wandb",),
     "prometheus_client": ("metalm.jobs.health",),
-    "starlette": ("app", "metalm.api", "metalm.dashboard.components.assets"),
+    "starlette": (
+        "app",
+        "metalm.api",
+        "metalm.dashboard.components.assets",
+        "metalm.dashboard.components.bell",
+    ),
 }
 
 PLACES = ("app.py", "pages/**/*.py", "metalm/**/*.py")

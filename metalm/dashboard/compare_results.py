@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_evidence, evidence_tables, run_evaluate, state, wording
+from metalm.dashboard import (
+    compare_evidence,
+    evidence_tables,
+    glossary,
+    job_progress,
+    run_evaluate,
+    state,
+    wording,
+)
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.table_height import table_height
@@ -23,13 +31,18 @@ _EFFECT = (
 def evidence(runs: Sequence[Run]) -> Evidence | None:
     """What was measured of `runs` at the place that is chosen; None, and a way out, when nothing was."""
     names = {run.id: run.name for run in runs}
+    job_progress.watch(names)
     version = state.home().store.task_results.version()
     rows = _rows(str(state.home().path), tuple(names), version)
     found = {str(place): place for place in compare_evidence.places(rows, list(names))}
     if not found:
         _offer(runs, "None of these runs was evaluated yet.")
         return None
-    chosen = state.select("Evaluated on", list(found), "place") if len(found) > 1 else next(iter(found))
+    chosen = (
+        state.select("Evaluated on", list(found), "place", help=glossary.lines("split", "role", "track"))
+        if len(found) > 1
+        else next(iter(found))
+    )
     gathered = _gathered(str(state.home().path), tuple(names.items()), version, found[chosen])
     _tell(gathered, runs)
     if gathered.tasks.empty:
@@ -91,7 +104,7 @@ def control_of(gathered: Evidence) -> str:
     """The name of the series that the others are compared with; only one that has results."""
     found = set(gathered.tasks["series"])
     names = [style.name for series, style in gathered.styles.items() if series in found]
-    return state.select("Compared with", names, "control")
+    return state.select("Compared with", names, "control", help=glossary.lines("control", "twin", "baseline"))
 
 
 def support_size(lines: pd.DataFrame) -> int:
@@ -99,7 +112,8 @@ def support_size(lines: pd.DataFrame) -> int:
     sizes = {f"{size}": bytes_label(size) for size in sorted(lines["support_bytes"].unique(), reverse=True)}
     if len(sizes) == 1:
         return int(next(iter(sizes)))
-    return int(state.select("Support set", list(sizes), "support", format_func=sizes.get))
+    told = glossary.TERMS["support set"]
+    return int(state.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
 
 
 def paired(gathered: Evidence, control: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, queue_list, state, train_watch, wording
+from metalm.dashboard import contents, empty, glossary, queue_list, state, train_watch, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.jobs.resources import threads_beside_the_app
 from metalm.store.runs import Run
@@ -23,11 +23,13 @@ def counts(runs: list[Run]) -> None:
         "Runs": (wording.count(len(runs)), f"{finished} finished"),
         "Device": device(),
     }
+    terms = {"Corpora": "corpus", "Splits": "split", "Runs": "run"}
     for column, (label, (value, told)) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(label, value, told, delta_color="off", delta_arrow="off", border=True)
+        help = glossary.TERMS[terms[label]] if label in terms else "what runs are trained on"
+        column.metric(label, value, told, delta_color="off", delta_arrow="off", border=True, help=help)
 
 
-@st.cache_data(max_entries=1, show_spinner=False)
+@st.cache_data(max_entries=1, show_spinner="Looking at the machine …")
 def device() -> tuple[str, str]:
     """What `auto` trains on, and with how many threads beside the app."""
     # Here, not above: torch takes seconds to come in.
@@ -80,7 +82,8 @@ def _latest(runs: list[Run]) -> None:
         for column, run in zip(st.columns(3), runs[row : row + 3], strict=False):
             with column.container(border=True, height="stretch"):
                 st.markdown(f"**{run.name}** {wording.status_badge(run.status)}")
-                st.metric("bits per byte after adaptation", wording.number(run.tuned_value))
+                told = glossary.lines("bits per byte", "tuned")
+                st.metric("bits per byte after adaptation", wording.number(run.tuned_value), help=told)
                 st.caption(
                     f"{run.algorithm} on {splits.get(run.split_id, 'a foreign split')} · "
                     f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"

@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import curve_controls, curve_data, diagnostics, empty, palette, state, wording
+from metalm.dashboard import curve_controls, curve_data, diagnostics, empty, glossary, palette, state, wording
 from metalm.dashboard.charts.curves import learning_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
@@ -85,7 +85,10 @@ def head(run: Run) -> None:
         st.progress(min(1.0, run.progress), text=progress(run))
         figures = {
             "Bits per byte": (wording.number(run.best_value), "best on meta-validation, after adaptation"),
-            "Outer steps": (wording.count(run.step), f"{wording.count(run.tokens)} tokens trained on"),
+            "Outer steps": (
+                wording.count(run.step),
+                f"{glossary.TERMS['outer step']}; {wording.count(run.tokens)} tokens trained on",
+            ),
             "Tokens / s": (wording.count(last.get("tokens_per_second")), None),
             "CPU": (_percent(last.get("cpu_percent")), "100 % is one core"),
             "Memory": (wording.size(last.get("memory_bytes")), "of the whole process"),

@@ -100,7 +100,7 @@ def test_adapting_shows_scores_characters_curves_and_samples(adapted, home, told
     assert not adapted.exception
     assert "good: bits per byte" in told(adapted)
     assert "What each character costs" in told(adapted)
-    assert len(adapted.get("bidi_component")) == 3
+    assert len(adapted.main.get("bidi_component")) == 3
     assert "The characters that gained most" in told(adapted)
     assert "After 2 steps **good**" in told(adapted)
     assert "the n\\-gram baseline" in told(adapted)
@@ -229,7 +229,7 @@ def test_a_demo_under_way_shows_its_steps_and_outlives_other_clicks(finished, ho
     assert "**good**: step 2 of 9" in told(app)
     assert "it goes on when this page is left" in told(app)
     assert "After 2 steps **good**" in told(app)
-    assert len(app.get("bidi_component")) == 3
+    assert len(app.main.get("bidi_component")) == 3
     app.switch_page("runs.py").run()
     assert not demo.stop_asked
     held.release(100)

@@ -36,7 +36,7 @@ def test_nothing_is_compared_before_it_is_asked_for_and_the_cost_is_told(opened,
 
 
 def test_the_answer_names_tasks_draws_them_and_outlives_a_rerun(opened, record, home, told):
-    charts = len(opened.get("bidi_component"))
+    charts = len(opened.main.get("bidi_component"))
     app = compare(opened, record)
     assert not app.exception
     assert home.has_experts(record.run)
@@ -44,7 +44,7 @@ def test_the_answer_names_tasks_draws_them_and_outlives_a_rerun(opened, record, 
     assert "good: **This looks " in words
     assert f"(after {len(SUPPORT.encode())} bytes)" in words
     assert "hills" in words or "rivers" in words
-    assert len(app.get("bidi_component")) == charts + 1
+    assert len(app.main.get("bidi_component")) == charts + 1
     again = app.run()
     assert "good: **This looks " in told(again)
     assert not [button for button in again.button if button.label.startswith("Compare with")]

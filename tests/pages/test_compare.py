@@ -58,7 +58,7 @@ def test_before_a_choice_compare_offers_the_newest_runs(page, told):
 def test_curves_of_two_runs_stand_on_one_chart(page, told):
     app = page("compare", runs=["good", "other"])
     assert not app.exception
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert "vocabularies" not in told(app)
 
 
@@ -91,7 +91,7 @@ def test_tasks_are_shown_before_and_after_adaptation(evaluated, page, told, look
     app = page("compare", runs=evaluated, view="Tasks", look=look)
     assert not app.exception
     assert "meta-validation tasks of the split **small**" in told(app)
-    assert len(app.get("bidi_component")) == (0 if look == "Table" else 1)
+    assert len(app.main.get("bidi_component")) == (0 if look == "Table" else 1)
     paired = app.dataframe[-1].value
     assert set(paired["name"]) == {"other"}
     assert list(paired["support_bytes"]) == [0, 512]
@@ -105,7 +105,7 @@ def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, pa
 def test_means_are_drawn_over_steps_and_over_support_bytes_with_medians_and_every_task(evaluated, page):
     app = page("compare", runs=evaluated, view="Means")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 2
+    assert len(app.main.get("bidi_component")) == 2
     means, every = (table.value for table in app.dataframe)
     assert set(zip(means["name"], means["support_bytes"], strict=True)) == {
         (name, size) for name in evaluated for size in (0, 512)
@@ -159,13 +159,13 @@ def test_the_online_track_has_one_score_a_task_and_no_word_of_steps(learning_on,
         assert set(app.dataframe[0].value.columns) == {"task", "name", "after"}
         assert {"good", "PPMd", "xz"} <= set(app.dataframe[0].value["name"])
     else:
-        assert len(app.get("bidi_component")) == 1
+        assert len(app.main.get("bidi_component")) == 1
 
 
 def test_means_of_the_online_track_are_drawn_over_support_bytes_only(learning_on, page, told):
     app = page("compare", view="Means", **learning_on)
     assert not app.exception
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert "step" not in told(app)
     assert {"mean", "median"} <= set(app.dataframe[0].value.columns)
 
@@ -223,7 +223,7 @@ def test_every_diagnostic_is_a_chart_also_over_compute(learning, page, told, dia
     choices = {"diagnostic": diagnostic, "rates": "Over training", "x": "flops"}
     app = page("compare", runs=learning, view="Diagnostics", **choices)
     assert not app.exception
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert DIAGNOSTICS[diagnostic].told in told(app)
     assert "no count of" not in told(app)
 
@@ -247,7 +247,7 @@ def test_a_run_keeps_its_colour_where_others_lack_a_measure(learning, page, monk
 def test_learned_rates_are_a_heat_map_a_run_and_who_has_none_is_named(learning, page, told):
     app = page("compare", runs=learning, view="Diagnostics", diagnostic="Learned rates")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 2
+    assert len(app.main.get("bidi_component")) == 2
     assert "Learned rates not there for good: only meta-sgd" in told(app)
 
 
@@ -366,7 +366,7 @@ def test_runs_that_counted_no_compute_are_told_along_compute(home, finished, pag
 def test_tasks_spread_over_outer_steps_and_one_run_is_seen_along_both_axes(finished, second, page, told):
     app = page("compare", runs=[finished.name, second.name], view="Over training", both="other")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 3
+    assert len(app.main.get("bidi_component")) == 3
     assert "Ribbon: the middle 80 % of the tasks" in told(app)
 
 
@@ -374,9 +374,10 @@ def test_perplexities_after_adaptation_are_kept_apart_by_vocabulary_and_it_says_
     app = page("compare", runs=evaluated, view="Means", unit="perplexity")
     assert not app.exception
     assert "Perplexity counts tokens, and these have different vocabularies" in told(app)
-    assert len(app.get("bidi_component")) == 4
+    assert len(app.main.get("bidi_component")) == 4
     assert (
-        len(page("compare", runs=evaluated[:1], view="Means", unit="perplexity").get("bidi_component")) == 2
+        len(page("compare", runs=evaluated[:1], view="Means", unit="perplexity").main.get("bidi_component"))
+        == 2
     )
 
 

@@ -40,7 +40,7 @@ def test_a_run_that_is_gone_is_said_to_be(page):
 def test_both_axes_have_a_slider_over_outer_steps(finished, page, told):
     app = page("run", run="good", look="Adaptation")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 2
+    assert len(app.main.get("bidi_component")) == 2
     assert app.select_slider[0].options[-1] == f"{finished.step}"
     app.select_slider[0].set_value("0").run()
     assert not app.exception

@@ -21,7 +21,7 @@ def test_the_online_track_has_its_own_heading_and_its_own_chart(finished, home, 
     list(home.evaluate([finished.id], support=(0, 128), methods=["adapt", "online"]))
     app = results(page)
     assert [heading.value for heading in app.subheader] == ["Online track"]
-    assert len(app.get("bidi_component")) == 3
+    assert len(app.main.get("bidi_component")) == 3
     online = app.dataframe[-1].value
     assert "before" not in online
     assert list(online["support_bytes"]) == [0, 128]
@@ -34,7 +34,7 @@ def test_a_run_with_online_results_only_shows_those(finished, home, page, told):
     list(home.evaluate([finished.id], support=(0,), methods=["dynamic evaluation"]))
     app = results(page)
     assert "Online track" in told(app)
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
 
 
 def test_where_adaptation_hurts_the_run_page_says_so(finished, home, page, told):

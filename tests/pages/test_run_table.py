@@ -202,7 +202,7 @@ def test_what_settings_do_is_shown_of_the_selection_or_of_all(page, told, rows):
     if rows == "Importance":
         assert "Nothing to explain" in told(app)
     else:
-        assert len(app.get("bidi_component")) == 1
+        assert len(app.main.get("bidi_component")) == 1
 
 
 @pytest.mark.usefixtures("repeated")

@@ -73,7 +73,7 @@ def test_what_a_run_learned_beside_its_weights_is_shown(finished, home, page, to
     assert not app.exception
     what, maps = LEARNERS[algorithm]
     assert what in told(app)
-    assert len(app.get("bidi_component")) == maps
+    assert len(app.main.get("bidi_component")) == maps
     table = app.dataframe[-1].value
     assert (table["smallest"] <= table["mean"]).all()
     assert (table["mean"] <= table["largest"]).all()

@@ -33,7 +33,7 @@ def test_every_contender_has_a_line_the_best_first(evaluated, page):
     assert set(table["name"]) == {"good", "uniform"}
     assert table["after"].is_monotonic_increasing
     assert table.set_index("name").loc["uniform", "after"] == pytest.approx(8.0)
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert evaluated.name in set(table["name"])
 
 
@@ -41,7 +41,7 @@ def test_every_contender_has_a_line_the_best_first(evaluated, page):
 def test_a_meta_validation_task_is_shown_while_runs_were_learning(page, told):
     app = page("task", split="small", task="clocks", look="Over training")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert "at every meta-validation" in told(app)
 
 
@@ -109,7 +109,7 @@ def test_a_run_writes_after_meta_test_only_once_that_is_opened(home, split, fini
 def test_all_runs_of_a_split_are_one_heat_map(evaluated, page, told):
     app = page("tasks", split="small", look="Results")
     assert not app.exception
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.main.get("bidi_component")) == 1
     assert "Bits per byte of 1 run on 1 task" in told(app)
     assert evaluated.split_id
 

@@ -2,5 +2,6 @@
 
 chart           a plotly figure that follows the theme and keeps the reader's zoom while its data change
 character_view  a text whose characters are coloured by their bits, with a slider over adaptation steps
+bell            rings in the page when work has ended, in one tab of a browser
 assets          plotly.js, served from the installed plotly wheel
 """
