@@ -52,10 +52,12 @@ def show(split: Split, member: SplitTask) -> None:
     with right:
         asked = st.button("Write", type="primary", icon=":material/edit_note:", width="stretch")
     if state.home().has_seen(run.id, member.task):
-        st.warning(f"{run.name} learned from this text: what adaptation brings here proves nothing.")
+        st.warning(
+            f"{wording.plain(run.name)} learned from this text: what adaptation brings here proves nothing."
+        )
     mark = ("written", run.id, run.step, member.task.id, size)
-    if not task_text.is_open(split, member):
-        task_text.offer(split, member, f"Open meta-test for {run.name}", run.id)
+    if not task_text.is_open(split, member, run.id):
+        task_text.offer(split, member, f"Open meta-test for {wording.plain(run.name)}", run.id)
         return
     if asked:
         written = _write(run, text, size)
@@ -78,7 +80,9 @@ def _write(run: Run, text: TaskText, size: int) -> _Written | None:
     support, query = text.read(begin, end), text.read(*text.query(_QUERY_BYTES))
     ends: list[LiveStep] = []
     try:
-        with st.status(f"{run.name} adapts to {wording.plain(text.task.name)} …", expanded=True):
+        with st.status(
+            f"{wording.plain(run.name)} adapts to {wording.plain(text.task.name)} …", expanded=True
+        ):
             # Any click ends this script run at its next step; this button says so.
             st.button("Stop", help="nothing of it is kept")
             line = st.empty()

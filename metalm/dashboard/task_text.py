@@ -43,17 +43,19 @@ def _piece(text: TaskText, part: str) -> str:
     return text.read(begin, end).decode(errors="ignore")
 
 
-def is_open(split: Split, member: SplitTask) -> bool:
-    """Whether the text may be shown: it is none of meta-test, or was opened in this session."""
-    return member.role != "meta-test" or bool(state.kept_result(_mark(split, member)))
+def is_open(split: Split, member: SplitTask, run_id: str = "") -> bool:
+    """Whether the text may be shown, or be given to a run: it is none of meta-test, or was opened in this
+    session. What one run opened another did not: whoever meets the text is recorded.
+    """
+    return member.role != "meta-test" or bool(state.kept_result(_mark(split, member, run_id)))
 
 
 def offer(split: Split, member: SplitTask, label: str, run_id: str = "") -> None:
     """Says what opening meta-test means, with the button that does it and records it."""
     times = wording.things(state.home().openings(split.name), "time")
     st.warning(
-        f"A meta-test task of the split {split.name}. Who has read it cannot forget it when settings are "
-        f"chosen: opening it is recorded for ever. So far meta-test was opened {times}."
+        f"A meta-test task of the split {wording.plain(split.name)}. Who has read it cannot forget it when "
+        f"settings are chosen: opening it is recorded for ever. So far meta-test was opened {times}."
     )
     st.button(label, icon=":material/lock_open:", on_click=_open, args=(split, member, run_id))
 
@@ -61,14 +63,15 @@ def offer(split: Split, member: SplitTask, label: str, run_id: str = "") -> None
 def _open(split: Split, member: SplitTask, run_id: str) -> None:
     def action() -> str:
         state.home().open_meta_test(split.id, run_id)
-        state.keep_result(_mark(split, member), True)
+        for who in {run_id, ""}:  # who lets a run read it may read it too
+            state.keep_result(_mark(split, member, who), True)
         return "The opening of meta-test is recorded."
 
     state.attempt(action)
 
 
-def _mark(split: Split, member: SplitTask) -> tuple[str, str, str]:
-    return "opened", split.id, member.task.id
+def _mark(split: Split, member: SplitTask, run_id: str) -> tuple[str, ...]:
+    return "opened", split.id, member.task.id, run_id
 
 
 def leakage(split: Split, member: SplitTask) -> None:

@@ -1,5 +1,8 @@
 """The page of one task: who it is, what runs scored on it, its text, its leaks, what runs write after it."""
 
+import dataclasses
+import shutil
+
 import pytest
 
 
@@ -104,6 +107,21 @@ def test_a_run_writes_after_meta_test_only_once_that_is_opened(home, split, fini
     assert home.openings(split.id) == 0
     next(button for button in app.button if button.label.startswith("Open meta-test")).click().run()
     assert home.store.splits.openings_by(finished.id) == {split.id: 1}
+
+
+def test_what_one_run_opened_of_meta_test_another_did_not(home, split, finished, page):
+    other = dataclasses.replace(finished, id="d" * 12, name="other", created_at=finished.created_at)
+    home.store.runs.add(other)
+    shutil.copytree(home.run_dir(finished.id), home.run_dir(other.id))
+    app = page("task", split="small", task="birds", look="Samples", run="good")
+    next(button for button in app.button if button.label.startswith("Open meta-test")).click().run()
+    app.selectbox(key="widget.run").set_value("other").run()
+    assert not app.exception
+    assert any(button.label == "Open meta-test for other" for button in app.button)
+    assert home.store.splits.openings_by(other.id) == {}
+    app.segmented_control(key="widget.look").set_value("Text").run()
+    assert "a bird in the hand" in app.code[0].value  # who let a run read it may read it too
+    assert home.openings(split.id) == 1
 
 
 def test_all_runs_of_a_split_are_one_heat_map(evaluated, page, told):
