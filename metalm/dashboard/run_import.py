@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import streamlit as st
 
 from metalm.dashboard import run_sharing, state
 from metalm.errors import BundleError, MetalmError
+from metalm.store.runs import Run
+
+# What zipfile raises of one that is cut, encrypted, damaged, or packed in a way that it does not know.
+_UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, OSError)
 
 
 def show() -> None:
@@ -21,7 +27,7 @@ def show() -> None:
     with left, st.form("import zip"):
         upload = st.file_uploader("Bundle as a zip file", type="zip")
         if st.form_submit_button("Import", type="primary") and upload is not None:
-            _take(lambda: _import_zip(upload))
+            _take(lambda: from_zip(upload))
     with right, st.form("import directory"):
         typed = st.text_input("Directory on the machine that runs metalm", placeholder="/data/my-run")
         if st.form_submit_button("Import", type="primary") and typed.strip():
@@ -29,13 +35,14 @@ def show() -> None:
     run_sharing.take_in()
 
 
-def _import_zip(upload):
+def from_zip(upload: BinaryIO) -> Run:
+    """Takes in the bundle of an uploaded zip file. Raises BundleError."""
     with tempfile.TemporaryDirectory(prefix="metalm-import-") as folder:
         try:
             with zipfile.ZipFile(upload) as archive:
                 archive.extractall(folder)
-        except zipfile.BadZipFile as error:
-            raise BundleError(f"{upload.name} must be a zip file, got {error}") from error
+        except _UNREADABLE as error:
+            raise BundleError(f"{upload.name} must be a zip file that can be unpacked: {error}") from error
         found = sorted(Path(folder).rglob("run.json"))
         if not found:
             raise BundleError(f"no run.json in {upload.name}")

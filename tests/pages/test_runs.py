@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from metalm.config import ALGORITHMS, run_config
-from metalm.dashboard import run_actions, run_rows
+from metalm.dashboard import run_actions, run_import, run_rows
 from metalm.dashboard.run_columns import Columns
+from metalm.errors import BundleError
 from metalm.jobs import service
 from metalm.store.run_table import RunQuery
 
@@ -176,6 +177,34 @@ def test_an_exported_run_can_be_imported_again(finished, home, page, tmp_path):
     app = app.run()
     assert not app.exception
     assert [run.name for run in home.runs()] == ["good"]
+
+
+def odd_zip(kind):
+    """A zip file with something wrong about it, as an upload."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run.json", "{}" * 500)
+    data = bytearray(packed.getvalue())
+    central = data.index(b"PK\x01\x02")
+    if kind == "encrypted":
+        data[6] |= 1
+        data[central + 8] |= 1
+    elif kind == "packed by a method unknown":
+        data[8] = data[central + 10] = 97
+    elif kind == "damaged":
+        data[42:60] = bytes(18)
+    else:
+        del data[central + 10 :]
+    upload = io.BytesIO(bytes(data))
+    upload.name = "odd.zip"
+    return upload
+
+
+@pytest.mark.parametrize("kind", ["encrypted", "packed by a method unknown", "damaged", "cut"])
+@pytest.mark.usefixtures("home")
+def test_a_zip_file_that_cannot_be_unpacked_is_refused_in_words(kind):
+    with pytest.raises(BundleError, match=r"odd\.zip must be a zip file that can be unpacked: ."):
+        run_import.from_zip(odd_zip(kind))
 
 
 @pytest.mark.usefixtures("home")
