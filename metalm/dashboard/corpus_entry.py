@@ -7,12 +7,13 @@ import unicodedata
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import long_work, state, wording
 from metalm.dashboard.charts import texts
 from metalm.dashboard.components.chart import chart
 from metalm.text.corpora import Corpus
 from metalm.text.statistics import Statistics
 
+_LONG = 4 << 20  # bytes: from here on, reading a text takes seconds
 _HELP = {
     "family": "A meta-test task of a family, or script, that meta-train has too is near, else far.",
     "script": "Told from the letters of the text when it was added.",
@@ -23,30 +24,44 @@ def show(corpus: Corpus) -> None:
     """The entry of `corpus` below the table."""
     st.divider()
     title, actions = st.columns([4, 2], vertical_alignment="bottom")
-    language = f" :gray[· {corpus.language}]" if corpus.language else ""
-    title.subheader(f"{corpus.name}{language}", anchor=False)
+    language = f" :gray[· {wording.plain(corpus.language)}]" if corpus.language else ""
+    title.subheader(f"{wording.plain(corpus.name)}{language}", anchor=False)
     with actions.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Edit", icon=":material/edit:", help="name, language, family, script, licence, source"):
             _edit(corpus)
         if st.button("Delete", icon=":material/delete:"):
             _delete(corpus)
     _provenance(corpus)
-    with st.spinner("Reading the text once to describe it …"):
-        statistics = state.home().statistics(corpus.id)
+    statistics = _statistics(corpus)
+    if statistics is None:
+        return
     _figures(corpus, statistics)
     what = state.switch("Look at", ["Words", "Characters", "Preview"], "look")
     {"Words": _words, "Characters": _characters, "Preview": _preview}[what](statistics)
 
 
+def _statistics(corpus: Corpus) -> Statistics | None:
+    """What the text looks like, read once; None when that was stopped. A short text takes a moment only."""
+    label = "Reading the text once to describe it …"
+    if corpus.bytes < _LONG or state.home().is_described(corpus.id):
+        with st.spinner(label):
+            return state.home().statistics(corpus.id)
+
+    def work(tell: long_work.Tell) -> Statistics:
+        return state.home().statistics(corpus.id, on_progress=lambda share: tell(share, "read"))
+
+    return long_work.once("description", corpus.id, label, work, key="statistics")
+
+
 def _provenance(corpus: Corpus) -> None:
-    groups = " ".join(f":gray-badge[{key}: {value}]" for key, value in corpus.groups.items())
+    groups = " ".join(f":gray-badge[{key}: {wording.plain(value)}]" for key, value in corpus.groups.items())
     facts = {
         "Licence": corpus.licence,
         "Source": corpus.source,
         "Encoding of the file": corpus.encoding,
     }
     st.markdown(groups)
-    st.caption(" · ".join(f"{label}: {value}" for label, value in facts.items() if value))
+    st.caption(" · ".join(f"{label}: {wording.plain(value)}" for label, value in facts.items() if value))
 
 
 def _figures(corpus: Corpus, statistics: Statistics) -> None:
@@ -150,7 +165,10 @@ def _edit_now(corpus: Corpus, keys: list[str]) -> None:
 
 @st.dialog("Delete corpus")
 def _delete(corpus: Corpus) -> None:
-    st.markdown(f"**{corpus.name}** ({wording.size(corpus.bytes)}) is removed from this home with its text.")
+    st.markdown(
+        f"**{wording.plain(corpus.name)}** ({wording.size(corpus.bytes)}) is removed from this home with "
+        "its text."
+    )
     icon = ":material/delete:"
     if st.button("Delete for good", type="primary", icon=icon, on_click=_delete_now, args=(corpus,)):
         st.rerun()

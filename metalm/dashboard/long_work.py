@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import streamlit as st
 
-from metalm.dashboard import wording
+from metalm.dashboard import state, wording
 
 Tell = Callable[[float, str], None]
+T = TypeVar("T")
 
 _EVERY = 0.1  # seconds between two looks of the bar; each is a message to the browser
 
@@ -42,6 +45,25 @@ def under_way(
             bar.progress(min(1.0, max(0.0, share)), text=words(doing, share, now - begin))
 
         yield tell
+
+
+def once(name: str, of: str, label: str, work: Callable[[Tell], T], *, key: str) -> T | None:
+    """What `work` gives, under way as long as it takes; it rests when it was stopped, until it is asked for.
+
+    name: what is made, as `audit`. of: the id of what it is made of. The frame goes when all is done.
+    """
+    stopped = (f"{name} stopped", of)
+    if state.kept_result(stopped):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**The {name} was stopped.** :gray[Nothing of it is kept.]", width="stretch")
+            st.button("Begin again", key=f"again.{key}", on_click=state.keep_result, args=(stopped, False))
+        return None
+    place = st.empty()
+    remember = partial(state.keep_result, stopped, True)
+    with place.container(), under_way(label, key=key, on_stop=remember) as tell:
+        found = work(tell)
+    place.empty()
+    return found
 
 
 def words(doing: str, share: float, seconds: float, begun: float = 0.0) -> str:

@@ -40,30 +40,20 @@ def show(split: Split) -> None:
 
 def audited(split: Split) -> Audit | None:
     """The audit, made when it was not yet, with its progress. None when it was stopped, or cannot be made."""
-    kept, stopped = state.home().kept_audit(split.id), ("audit stopped", split.id)
+    kept = state.home().kept_audit(split.id)
     if kept is not None:
         return kept
-    if state.kept_result(stopped):
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown("**The audit was stopped.** :gray[Nothing of it is kept.]", width="stretch")
-            st.button("Audit again", on_click=state.keep_result, args=(stopped, False))
-        return None
-    place = st.empty()  # the progress, which goes when all is compared
+
+    def work(tell: long_work.Tell) -> Audit:
+        return state.home().audit(split.id, on_progress=lambda share: tell(share, "compared"))
+
     try:
-        with (
-            place.container(),
-            long_work.under_way(
-                "Comparing all texts of the split, once …",
-                key="audit",
-                on_stop=lambda: state.keep_result(stopped, True),
-            ) as tell,
-        ):
-            found = state.home().audit(split.id, on_progress=lambda share: tell(share, "compared"))
+        return long_work.once(
+            "audit", split.id, "Comparing all texts of the split, once …", work, key="audit"
+        )
     except MetalmError as error:
         st.error(str(error))
         return None
-    place.empty()
-    return found
 
 
 def _worst(row: pd.Series) -> str:

@@ -103,12 +103,16 @@ class Texts(Place):
             for tokens in self.tokens_dir.glob(f"{task_id}-*"):
                 tokens.unlink(missing_ok=True)
 
-    def statistics(self, ref: str) -> Statistics:
-        """What a corpus's text looks like; measured once and kept."""
+    def is_described(self, ref: str) -> bool:
+        """Whether the statistics of a corpus are at hand; else its text must be read."""
+        return self.store.corpora.statistics(self.corpus(ref).id) is not None
+
+    def statistics(self, ref: str, *, on_progress: Callable[[float], None] = lambda _: None) -> Statistics:
+        """What a corpus's text looks like: measured once, while `on_progress` hears the share, and kept."""
         corpus = self.corpus(ref)
         kept = self.store.corpora.statistics(corpus.id)
         if kept is None:
-            statistics = describe(corpus_path(self.corpora_dir, corpus.id))
+            statistics = describe(corpus_path(self.corpora_dir, corpus.id), on_progress=on_progress)
             self.store.corpora.keep_statistics(corpus.id, asdict(statistics))
             return statistics
         pairs = {key: [tuple(pair) for pair in kept[key]] for key in ("top_characters", "top_words")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import lzma
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +61,21 @@ class Statistics:
     tail: str
 
 
-def describe(path: Path) -> Statistics:
-    """The statistics of a stored text. Raises CorpusError when it is empty, missing or not UTF-8."""
+def describe(path: Path, *, on_progress: Callable[[float], None] = lambda _: None) -> Statistics:
+    """The statistics of a stored text. Raises CorpusError when it is empty, missing or not UTF-8.
+
+    on_progress is told the share read, 0 to 1, and may raise to stop it.
+    """
     characters, words, packed = _Characters(), _Words(), _Packed()
+    done = 0
     try:
+        size = path.stat().st_size
         for text, num_bytes in _pieces(path):
             characters.add(text)
             words.add(text, num_bytes)
             packed.add(text, num_bytes)
-        size = path.stat().st_size
+            done += num_bytes
+            on_progress(done / size)
         head, middle, tail = _previews(path, size)
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"stored text {path.name!r} cannot be read: {error}") from None

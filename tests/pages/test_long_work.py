@@ -50,7 +50,7 @@ def test_a_stopped_audit_rests_until_it_is_asked_for_again(page, told):
     assert not app.exception
     assert "The audit was stopped" in told(app)
     assert service.current().home.kept_audit(split.id) is None
-    next(button for button in app.button if button.label == "Audit again").click().run()
+    next(button for button in app.button if button.label == "Begin again").click().run()
     assert not app.exception
     assert service.current().home.kept_audit(split.id) is not None
     assert "The audit was stopped" not in told(app)

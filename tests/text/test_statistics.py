@@ -141,3 +141,25 @@ def test_text_that_is_damaged_or_gone_is_told(tmp_path, data):
 
 def test_pieces_are_as_long_as_elsewhere():
     assert statistics.CHUNK_BYTES == detection.CHUNK_BYTES
+
+
+def test_progress_rises_to_the_whole_text_whatever_its_characters_take(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "CHUNK_BYTES", 5)  # pieces end inside characters
+    path = tmp_path / "text.txt"
+    path.write_bytes("süß 猫 und 犬".encode() * 10)
+    heard = []
+    assert describe(path, on_progress=heard.append) == describe(path)
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+    assert len(heard) > 10
+
+
+def test_what_progress_raises_ends_the_reading(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("süß", encoding="utf-8")
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        describe(path, on_progress=stop)
