@@ -118,6 +118,18 @@ def test_the_theme_file_and_the_palette_name_the_same_page_colours():
         assert themes[theme]["primaryColor"] == palette.ACCENT[i]
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_links_code_and_grey_words_of_the_theme_can_be_read_wherever_they_stand(theme):
+    root = Path(__file__).resolve().parents[2]
+    told = tomllib.loads((root / ".streamlit" / "config.toml").read_text())["theme"][theme]
+    pages = [told["backgroundColor"], told["secondaryBackgroundColor"]]
+    pages += [told["sidebar"]["backgroundColor"], told["sidebar"]["secondaryBackgroundColor"]]
+    for page in pages:
+        for words in ("linkColor", "grayTextColor", "textColor"):
+            assert contrast(told[words], page) >= 4.5, f"{words} {told[words]} on {page}"
+    assert contrast(told["codeTextColor"], told["codeBackgroundColor"]) >= 4.5
+
+
 run_ids = st.lists(st.text("0123456789abcdef", min_size=12, max_size=12), unique=True, max_size=28)
 
 
