@@ -98,7 +98,10 @@ def _words(statistics: Statistics) -> None:
     with right:
         st.markdown("**Most frequent words**")
         st.dataframe(
-            pd.DataFrame(statistics.top_words, columns=["word", "times"]), hide_index=True, height=320
+            pd.DataFrame(statistics.top_words, columns=["word", "times"]),
+            hide_index=True,
+            height=320,
+            alt="The most frequent words, and how often each stands in the text",
         )
 
 
@@ -113,6 +116,7 @@ def _characters(statistics: Statistics) -> None:
         column_config={
             "share": st.column_config.ProgressColumn(format="percent", max_value=float(table["share"].max()))
         },
+        alt="The most frequent characters, with their names and shares",
     )
 
 

@@ -203,4 +203,5 @@ def _results() -> None:
         st.warning(f"{wording.things(done, 'file')} read, {failed} not added. The reason stands beside each.")
     else:
         st.success(f"{wording.things(done, 'file')} read. They stand under **All corpora** now.")
-    st.dataframe(results, hide_index=True, column_config={"what": st.column_config.TextColumn(width="large")})
+    wide = {"what": st.column_config.TextColumn(width="large")}
+    st.dataframe(results, hide_index=True, column_config=wide, alt="What became of each file")

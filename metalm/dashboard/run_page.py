@@ -84,7 +84,7 @@ def show(runs: list[Run], *, is_own: bool = False) -> None:
 
 
 def _labels(run: Run) -> None:
-    tags = " ".join(f":gray-badge[{tag}]" for tag in run.tags)
+    tags = " ".join(f":gray-badge[{wording.plain(tag)}]" for tag in run.tags)
     archived = ":gray-badge[archived]" if run.archived else ""
     if tags or archived:
         st.markdown(f"{tags} {archived}")
@@ -118,7 +118,7 @@ def _settings(run: Run) -> None:
         "created": run.created_at.strftime("%Y-%m-%d %H:%M"),
         "texts seen, ancestors' too": wording.count(len(run.seen)),
     }
-    st.caption(" · ".join(f"{name}: {value}" for name, value in facts.items() if value))
+    st.caption(" · ".join(f"{name}: {wording.plain(value)}" for name, value in facts.items() if value))
     if run.adaptation:
         _adaptation(run.adaptation)
     st.markdown("**The same on the command line**")
@@ -145,7 +145,9 @@ def _adaptation(adaptation: dict) -> None:
             "bits per byte"
         )
         number = st.column_config.NumberColumn(format="%.3f")
-        st.dataframe(grid, hide_index=True, width="content", column_config={"bits per byte": number})
+        look = {"bits per byte": number}
+        alt = "Rates and steps of adaptation that were tried, with what each cost"
+        st.dataframe(grid, hide_index=True, width="content", column_config=look, alt=alt)
 
 
 def _split_name(run: Run) -> str:
