@@ -15,6 +15,7 @@ from typing import TypeVar
 import streamlit as st
 
 from metalm.dashboard import state, wording
+from metalm.errors import MetalmError
 
 Tell = Callable[[float, str], None]
 T = TypeVar("T")
@@ -34,14 +35,14 @@ def under_way(
     with st.status(label, expanded=True):
         st.button("Stop", key=f"stop.{key}", icon=":material/stop:", help=stop_help, on_click=on_stop)
         bar = st.progress(0.0, text="begins")
-        begin, looked = time.monotonic(), 0.0
+        begin, looked, is_whole = time.monotonic(), 0.0, False
 
         def tell(share: float, doing: str) -> None:
-            nonlocal looked
+            nonlocal looked, is_whole
             now = time.monotonic()
-            if now - looked < _EVERY and share < 1:
+            if now - looked < _EVERY and (share < 1 or is_whole):
                 return
-            looked = now
+            looked, is_whole = now, share >= 1
             bar.progress(min(1.0, max(0.0, share)), text=words(doing, share, now - begin))
 
         yield tell
@@ -60,8 +61,12 @@ def once(name: str, of: str, label: str, work: Callable[[Tell], T], *, key: str)
         return None
     place = st.empty()
     remember = partial(state.keep_result, stopped, True)
-    with place.container(), under_way(label, key=key, on_stop=remember) as tell:
-        found = work(tell)
+    try:
+        with place.container(), under_way(label, key=key, on_stop=remember) as tell:
+            found = work(tell)
+    except MetalmError:
+        place.empty()  # the frame would go on turning
+        raise
     place.empty()
     return found
 
