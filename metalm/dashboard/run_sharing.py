@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import long_work, state, wording
 from metalm.errors import MetalmError
 from metalm.sharing.run_report import as_text, run_report
 from metalm.sharing.trackers import SOURCES, TRACKERS, export_to, import_from
@@ -98,15 +98,20 @@ def take_in() -> None:
             "query": query.text_input("Scalar that is the training loss", placeholder="train/loss"),
         }
         st.caption("Both in nats per token, and only of other programs' runs: metalm knows its own.")
-        if st.form_submit_button("Import", type="primary") and place.strip():
-            losses = {part: name.strip() for part, name in names.items() if name.strip()}
-            _take(tracker.name, place.strip(), losses)
+        is_asked = st.form_submit_button("Import", type="primary") and bool(place.strip())
+    if is_asked:
+        losses = {part: name.strip() for part, name in names.items() if name.strip()}
+        _take(tracker.name, place.strip(), losses)
 
 
 def _take(tracker: str, place: str, losses: dict[str, str]) -> None:
     try:
-        with st.spinner("Importing …"):
-            runs = import_from(state.home(), tracker, place, losses)
+        with long_work.under_way("Importing …", key="tracker", stop_help="no run comes in") as tell:
+
+            def on_read(num: int) -> None:
+                tell(0.0, f"{wording.things(num, 'run')} read")
+
+            runs = import_from(state.home(), tracker, place, losses, on_read=on_read)
     except MetalmError as error:
         st.error(str(error))
         return

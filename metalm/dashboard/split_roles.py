@@ -145,7 +145,8 @@ def freeze_form(tasks: list[Task], roles: dict[str, Role]) -> None:
         if not right.form_submit_button("Freeze split", type="primary", width="stretch"):
             return
     try:
-        split = state.home().freeze_split(name.strip(), tasks, roles)
+        with st.spinner("Freezing the split …"):
+            split = state.home().freeze_split(name.strip(), tasks, roles)
     except MetalmError as error:
         st.error(str(error))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,16 @@ def _written(history: History, place: str) -> str:
     return run_id
 
 
-def read(place: str) -> list[History]:
-    """The history of every run in the store at `place`. Raises ConfigError when there is none."""
+def read(place: str, *, on_read: Callable[[int], None] = lambda _: None) -> list[History]:
+    """The history of every run in the store at `place`. Raises ConfigError when there is none.
+
+    on_read hears how many were read, and may raise to stop.
+    """
+    found: list[History] = []
     with _told(place):
-        found = list(_found(place))
+        for history in _found(place):
+            found.append(history)
+            on_read(len(found))
     if not found:
         raise ConfigError(f"{place} must be a store of MLflow with a run in it, it has none")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,19 +90,32 @@ def folder_names(names: Sequence[str]) -> list[str]:
     return list(taken)
 
 
-def import_from(home: Home, name: str, place: str, losses: Mapping[str, str]) -> list[Run]:
-    """Adds every run that a tracker has at `place`; losses as for `take_in`. Raises ConfigError."""
+def import_from(
+    home: Home,
+    name: str,
+    place: str,
+    losses: Mapping[str, str],
+    *,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> list[Run]:
+    """Adds every run that a tracker has at `place`; losses as for `take_in`. Raises ConfigError.
+
+    on_read hears how many runs were read, before the first comes in: what it raises lets none come in.
+    """
     _tracker(name, SOURCES)
     if "://" not in place and not Path(place).is_dir():
         raise ConfigError(f"runs must be imported from a folder that exists, got {place}")
     if name == "tensorboard":
         from metalm.sharing.tensorboard import read
 
-        histories = list(read(Path(place)))
+        histories = []
+        for history in read(Path(place)):
+            histories.append(history)
+            on_read(len(histories))
     else:
         from metalm.sharing import mlflow
 
-        histories = mlflow.read(place)
+        histories = mlflow.read(place, on_read=on_read)
     for history in histories:
         check(history, losses)  # all of them, or none comes in
     return [take_in(home, history, name, losses) for history in histories]

@@ -168,3 +168,20 @@ def test_parameters_of_another_program_are_notes_without_markup(other):
 def test_extras_are_those_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["optional-dependencies"] == {each.name: [each.requirement] for each in TRACKERS.values()}
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_import_that_is_stopped_while_it_reads_takes_nothing_in(shared_home, other, tracker, tmp_path):
+    export_to(shared_home, ["first", '<second> & "co"'], tracker, str(tmp_path / "out"))
+    heard: list[int] = []
+
+    def stop_at_two(num: int) -> None:
+        heard.append(num)
+        if num == 2:
+            raise KeyboardInterrupt
+
+    before = len(other.runs(archived=True))
+    with pytest.raises(KeyboardInterrupt):
+        import_from(other, tracker, str(tmp_path / "out"), {}, on_read=stop_at_two)
+    assert heard == [1, 2]
+    assert len(other.runs(archived=True)) == before
