@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import glossary, state
 from metalm.errors import FilterError
 from metalm.store.run_fields import FACTS, RunField, field, settings
 
@@ -111,7 +111,7 @@ def difference(key: str) -> str:
 
 def _look(column: RunField, pinned: bool) -> object:
     kinds = st.column_config
-    key, common = column.key, {"pinned": pinned or None}
+    key, common = column.key, {"pinned": pinned or None, "help": _help(column.key)}
     if key == FIRST:
         return kinds.TextColumn(width="medium", **common)
     if column.kind == "words":
@@ -122,9 +122,7 @@ def _look(column: RunField, pinned: bool) -> object:
         return kinds.ProgressColumn(format="%.0f %%", min_value=0, max_value=100, width="small", **common)
     if column.kind != "number":
         return kinds.Column(**common)
-    return kinds.NumberColumn(
-        format=_FORMATS.get(key, "%.3f" if in_bits(key) else None), help=_help(key), **common
-    )
+    return kinds.NumberColumn(format=_FORMATS.get(key, "%.3f" if in_bits(key) else None), **common)
 
 
 _FORMATS = {"steps": "localized", "tokens": "compact", "seconds": "%.1f min", "tokens_per_second": "compact"}
@@ -134,6 +132,10 @@ _HELP = {
     "after": "bits per byte on meta-validation after adaptation as validated, at the best step",
     "tokens": "tokens trained on",
     "seconds": "spent in training, in minutes; filters and CSV have seconds",
+    "steps": "outer steps made",
+    "network": "embedding, hidden units and layers",
+    "warm_start": "the run whose weights it began with",
+    **{key: glossary.TERMS[key] for key in ("algorithm", "split", "seed")},
 }
 
 
