@@ -133,7 +133,7 @@ _HELP = {
     "tokens": "tokens trained on",
     "seconds": "spent in training, in minutes; filters and CSV have seconds",
     "steps": "outer steps made",
-    "network": "embedding, hidden units and layers",
+    "network": "its hidden units, and its layers where there are several",
     "warm_start": "the run whose weights it began with",
     **{key: glossary.TERMS[key] for key in ("algorithm", "split", "seed")},
 }
