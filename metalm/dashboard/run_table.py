@@ -54,12 +54,13 @@ def show() -> list[Run] | None:
         return None
     baseline.show(baseline.run())
     is_live = state.home().store.run_table.active()
-    every = 3 if is_live else None
+    # A fragment would keep a selection to itself: where nothing is live, the whole page is drawn for it.
+    alive = st.fragment(run_every=3) if is_live else lambda part: part
     if ways is not None:
-        st.fragment(run_every=every)(run_groups.show)(query, columns, ways, is_live)
+        alive(run_groups.show)(query, columns, ways, is_live)
     else:
         at = state.page(-(-num // PAGE), "page") if num > PAGE else 1
-        st.fragment(run_every=every)(_rows)(query, columns, num, (at - 1) * PAGE, is_live)
+        alive(_rows)(query, columns, num, (at - 1) * PAGE, is_live)
     selected = _selected(query)
     if ways is not None and len(selected) > 1:  # one run alone is shown in full
         run_group_curves.show(selected, ways)

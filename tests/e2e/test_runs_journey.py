@@ -43,3 +43,15 @@ def test_runs_are_filtered_measured_kept_as_a_view_and_brought_back(app, page: P
     expect(chart.first).to_be_attached()
     page.goto(f"{app.url}/runs?runs=base+joint+twin&look=Lineage")
     expect(page.locator(".metalm-chart").get_by_text("base meta-trained").first).to_be_visible()
+
+
+def test_a_click_on_a_row_shows_what_was_selected(shared_app, page: Page):
+    for rows, told in (("Runs", "2 runs"), ("Groups", "2 groups of 2 runs")):
+        page.goto(f"{shared_app.url}/runs?rows={rows}")
+        expect(page.get_by_text(f"{told} · 0 selected")).to_be_visible()
+        expect(page.get_by_text("Select a run to see and change it")).to_be_visible()
+        # Cells are drawn on a canvas: the box before the first row is found by its place.
+        page.locator(".dvn-scroller").first.click(position={"x": 20, "y": 52})
+        expect(page.get_by_text(f"{told} · 1 selected")).to_be_visible()
+        expect(page.get_by_role("link", name="On a page of its own")).to_be_visible()
+        expect(page).to_have_url(re.compile("runs=base"))
