@@ -21,3 +21,19 @@ SELECT run, name, max(step) AS step, arg_max(value, step) AS value FROM metrics
 WHERE list_contains(?, run) AND task_id IS NULL AND (? OR list_contains(?, name)) AND isfinite(value)
 GROUP BY run, name ORDER BY run, name
 """
+
+# Run ids: the last step of the shortest of these runs; 0 where nothing says so.
+SHORTEST = "SELECT coalesce(min(step), 0) FROM runs WHERE list_contains(?, id)"
+
+# Before which step, from which step on, run ids. Two scans with a bound each skip what lies between them; one
+# scan with both does not.
+SCALARS = """
+WITH ends AS (
+    SELECT run, name, task_id, adaptation_step FROM metrics WHERE step < ?
+    UNION ALL
+    SELECT run, name, task_id, adaptation_step FROM metrics WHERE step >= ?
+)
+SELECT DISTINCT name FROM ends
+WHERE task_id IS NULL AND run IN (SELECT unnest(?)) AND adaptation_step IS NULL AND NOT contains(name, '/')
+ORDER BY name
+"""

@@ -21,9 +21,10 @@ from metalm.store.curves import MAX_POINTS, Axis, Curves, Within
 from metalm.store.database import Database
 from metalm.store.line_queries import NOT_FINITE
 from metalm.store.lines import Family, Lines
-from metalm.store.metric_queries import ADAPTATION, LAST
+from metalm.store.metric_queries import ADAPTATION, LAST, SCALARS, SHORTEST
 
 COUNTS = ("nats", "tokens", "bytes", "chars")
+_ENDS = 2048  # steps, in which every scalar of a run is told at least once
 
 
 class Point(NamedTuple):
@@ -163,13 +164,13 @@ class Metrics:
         return [name for (name,) in rows]
 
     def scalars(self, run_ids: Collection[str]) -> list[str]:
-        """The names of the numbers that are about a whole report: no task, no weight, no adaptation step."""
-        rows = self._database.rows(
-            "SELECT DISTINCT name FROM metrics WHERE list_contains(?, run) AND task_id IS NULL "
-            "AND adaptation_step IS NULL AND NOT contains(name, '/') ORDER BY name",
-            [list(run_ids)],
-        )
-        return [name for (name,) in rows]
+        """The names of the numbers that are about a whole report: no task, no weight, no adaptation step.
+
+        Of long runs the first and the last reports are looked at, whatever stands between them.
+        """
+        ids = list(run_ids)
+        [(late,)] = self._database.rows(SHORTEST, [ids])
+        return [name for (name,) in self._database.rows(SCALARS, [_ENDS, max(_ENDS, late - _ENDS), ids])]
 
     def measured(self, run_ids: Collection[str]) -> dict[str, set[str]]:
         """Run id -> the names of its scalars, without the weight behind the slash."""

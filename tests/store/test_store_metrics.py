@@ -236,6 +236,21 @@ def test_adaptation_curves_stand_at_the_last_report_that_has_the_part(store, run
     assert tasks["nats"].tolist() == [0.0, 3.0, 0.0, 3.0]
 
 
+def test_the_scalars_of_long_runs_are_found_whenever_they_begin(store, run, another_run):
+    for step in range(500, 20_001, 500):
+        store.metrics.add(run.id, [Point(step, 0, 0.0, "lr", None, None, 0.1)])
+    late = [Point(20_000, 0, 0.0, name, None, None, 1.0) for name in ("late", "drift/weight")]
+    store.metrics.add(run.id, [*late, Point(20_000, 0, 0.0, "of a task", "t", None, 1.0)])
+    store.metrics.add(another_run.id, [Point(1, 0, 0.0, "early", None, None, 1.0)])
+    store.runs.progress(run.id, step=20_000, tokens=0, seconds=0.0, progress=1.0)
+    store.runs.progress(another_run.id, step=1, tokens=0, seconds=0.0, progress=1.0)
+    store.flush()
+    assert store.metrics.scalars([run.id]) == ["late", "lr"]
+    assert store.metrics.scalars([run.id, another_run.id]) == ["early", "late", "lr"]
+    assert store.metrics.scalars([another_run.id]) == ["early"]
+    assert store.metrics.scalars([]) == []
+
+
 def test_the_last_scalars_are_those_of_the_last_step(store, run):
     for step in range(5):
         points = [Point(step, 0, 0.0, name, None, None, step * k) for name, k in (("lr", 1), ("norm", 2))]
