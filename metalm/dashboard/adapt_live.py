@@ -76,6 +76,6 @@ def _progress(part: Part) -> None:
 def _told(name: str, part: Part, steps: list) -> str:
     first, now = (units.bits_per_byte(step.score.nats, step.score.bytes) for step in (steps[0], steps[-1]))
     since = f", {now - first:+.3f} since step 0" if len(steps) > 1 else ""
-    left = (part.total - steps[-1].step) * steps[-1].seconds / max(1, steps[-1].step)
-    eta = f" · {wording.duration(left)} left" if 1 < steps[-1].step < part.total else ""
+    left = part.seconds_left
+    eta = "" if left is None else f" · {wording.duration(left)} left"
     return f"**{name}**: step {steps[-1].step} of {part.total} · {now:.3f} bits per byte{since}{eta}"

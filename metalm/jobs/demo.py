@@ -5,6 +5,7 @@ Written by the thread that makes it (`demos`), read by whoever watches.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -56,12 +57,23 @@ class Part:
     written: dict[int, str] = field(default_factory=dict)
     is_saved: bool = False
     error: str = ""
+    times: tuple[float, float] = (0.0, 0.0)  # by the clock: of step 0, and of the last step so far
 
-    def heed(self, step: LiveStep) -> None:
-        """One more step; of the weights only the first and the last are kept."""
+    def heed(self, step: LiveStep, now: float | None = None) -> None:
+        """One more step; of the weights only the first and the last are kept. now: of a monotonic clock."""
+        now = time.monotonic() if now is None else now
+        self.times = (self.times[0] if self.steps else now, now)
         if len(self.steps) > 1:
             self.steps[-1] = replace(self.steps[-1], weights={})
         self.steps.append(step)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the clock, the turns of the other runs included; None before it can be told, and at the end."""
+        done = len(self.steps) - 1
+        if self.total is None or not 1 <= done < self.total:
+            return None
+        return (self.times[1] - self.times[0]) / done * (self.total - done)
 
     def release(self) -> None:
         """Lets go of the weights, which are megabytes."""

@@ -3,13 +3,16 @@ failure its own."""
 
 import threading
 
+import numpy as np
 import pytest
 
 from metalm.config import length_for
 from metalm.errors import NotFoundError, RunStateError
-from metalm.jobs.demo import MAX_RUNS, DemoRequest, Writing
+from metalm.evaluate.live import LiveStep
+from metalm.jobs.demo import MAX_RUNS, DemoRequest, Part, Writing
 from metalm.jobs.demos import MAX_KEPT
 from metalm.jobs.manager import JobManager
+from metalm.learn.score import Score
 
 SUPPORT, QUERY = "süß und bunt ".encode() * 30, "bunt und süß 猫".encode() * 4
 
@@ -66,6 +69,17 @@ def test_runs_take_their_steps_in_turn(home, jobs, run, new_run, request_of, slo
     slow.release(20)
     demo.wait()
     assert [len(part.steps) for part in demo.parts] == [4, 4]
+
+
+def test_the_time_left_is_by_the_clock_turns_of_other_runs_included():
+    part, told = Part("r", total=10), []
+    for number, now in enumerate((100.0, 104.0, 108.0)):
+        score = Score(nats=1.0, tokens=1, bytes=1, chars=1, seconds=0.0)
+        part.heed(LiveStep(step=number, score=score, char_nats=np.ones(1), seconds=0.1, weights={}), now)
+        told.append(part.seconds_left)
+    assert told == [None, 36.0, 32.0]
+    part.total = 2
+    assert part.seconds_left is None
 
 
 def test_a_demo_that_is_stopped_keeps_the_steps_that_were_made(home, jobs, request_of, slow, wait_until):
