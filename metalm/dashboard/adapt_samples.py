@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import state, wording
 from metalm.dashboard.adapt_shown import Adapted, of_demo
 from metalm.jobs.demo import Demo, Writing
 from metalm.store.adaptations import Sample
@@ -78,7 +78,7 @@ def texts(adapted: Sequence[Adapted]) -> None:
     for one in written:
         ordered = sorted(one.samples, key=lambda sample: sample.adaptation_step)
         for column, sample in zip(st.columns(2), (ordered[0], *ordered[1:][-1:]), strict=False):
-            column.markdown(f"**{one.style.name}** :gray[{when(sample)}]")
+            column.markdown(f"**{wording.plain(one.style.name)}** :gray[{when(sample)}]")
             column.code(sample.text or "…", language=None, wrap_lines=True, height=180)
 
 

@@ -89,7 +89,10 @@ def _upload() -> tuple[str, str]:
     try:
         return file.name, file.getvalue().decode("utf-8-sig")
     except UnicodeDecodeError:
-        st.warning(f"{file.name} must be UTF-8; add it on the Corpora page, which finds other encodings")
+        st.warning(
+            f"{wording.plain(file.name)} must be UTF-8; add it on the Corpora page, which finds "
+            "other encodings"
+        )
         return "", ""
 
 
@@ -107,8 +110,8 @@ def _task(runs: Sequence[Run]) -> Task:
     for split in dict.fromkeys(split.name for _, split in opened(task, runs)):
         times = wording.things(state.home().openings(split), "time")
         st.warning(
-            f"A meta-test task of the split {split}: adapting to it opens meta-test, which is recorded. "
-            f"So far it was opened {times}."
+            f"A meta-test task of the split {wording.plain(split)}: adapting to it opens meta-test, which "
+            f"is recorded. So far it was opened {times}."
         )
     return task
 
@@ -121,7 +124,7 @@ def _sample(task: Task, runs: Sequence[Run]) -> tuple[str, str]:
         st.warning(str(error))
         return "", ""
     if trained := [run.name for run in runs if state.home().has_seen(run.id, task)]:
-        names = ", ".join(trained)
+        names = wording.plain(", ".join(trained))
         st.warning(f"{names} learned from this text: what adaptation brings here proves nothing.")
     return _named(task, _languages()), _tail(text)
 

@@ -62,7 +62,7 @@ def _figures(runs: Sequence[Adapted]) -> None:
     for column, one in zip(st.columns(max(2, len(runs))), runs, strict=False):
         before, after = one.bits_per_byte[0], one.bits_per_byte[-1]
         column.metric(
-            f"{one.style.name}: bits per byte",
+            f"{wording.plain(one.style.name)}: bits per byte",
             f"{after:.3f}",
             delta=f"{after - before:+.3f} from {before:.3f}" if one.last_step else None,
             delta_color="inverse",

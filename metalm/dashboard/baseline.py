@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import state, wording
 from metalm.store.runs import Run
 
 CHOICE = "baseline"
@@ -22,7 +22,7 @@ def show(pinned: Run | None) -> None:
     if pinned is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/keep: Baseline **{pinned.name}**", width="content")
+        st.markdown(f":material/keep: Baseline **{wording.plain(pinned.name)}**", width="content")
         st.button("Unpin", key="baseline.unpin", type="tertiary", on_click=state.choose, args=(CHOICE, None))
 
 

@@ -83,14 +83,14 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
     """Where the numbers stem from, and what is not among them."""
     place = gathered.place
     st.caption(
-        f"{place.role} tasks of the split **{place.split}** `{place.split_id[:8]}`; bits per byte, "
-        "less is better."
+        f"{place.role} tasks of the split **{wording.plain(place.split)}** `{place.split_id[:8]}`; "
+        "bits per byte, less is better."
         + (" Online track: what is scored goes on learning while it codes." if place.is_online else "")
     )
     absent = [run for run in runs if run.id in gathered.missing]
     if absent:
-        names = ", ".join(f"**{run.name}**" for run in absent)
-        _offer(absent, f"No result of {names.replace('**', '')} on this split and role.")
+        names = wording.plain(", ".join(run.name for run in absent))
+        _offer(absent, f"No result of {names} on this split and role.")
         st.caption(
             "Results on a split of another content hash are not put beside these: other tasks, other bytes."
         )
@@ -122,7 +122,7 @@ def paired(gathered: Evidence, control: str) -> None:
     table = compare_evidence.differences(gathered, series[control])
     if table.empty:
         return
-    st.subheader(f"Paired differences to {control}")
+    st.subheader(f"Paired differences to {wording.plain(control)}")
     st.dataframe(
         table,
         hide_index=True,

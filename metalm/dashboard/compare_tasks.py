@@ -84,7 +84,7 @@ def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: s
     label = gathered.place.measured
     if control is not None:
         if control not in wide:
-            st.info(f"{control} has no score with this support set.")
+            st.info(f"{wording.plain(control)} has no score with this support set.")
             return
         wide = wide.sub(wide[control], axis=0).drop(columns=control)
         label = f"{label}, less those of {control}"
@@ -97,7 +97,8 @@ def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: s
     shown = wide.set_axis([names[task_id] for task_id in wide.index])
     figure = task_heatmap(shown, difference=control is not None, groups=groups)
     chart(figure, key="difference" if control else "heat", label=label, view=f"{control}|{size}|{len(wide)}")
-    told = [f"{label}: teal needs fewer bits." if control else "The hardest task comes first, in each group."]
+    less = f"{wording.plain(label)}: teal needs fewer bits."
+    told = [less if control else "The hardest task comes first, in each group."]
     told += (
         [f"Grey: {wording.count(gaps)} of {wording.things(wide.size, 'cell')} not evaluated."] if gaps else []
     )

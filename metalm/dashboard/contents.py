@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from metalm.dashboard import wording
+
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24" height="24" fill="none" '
     'stroke="{stroke}" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round">'
@@ -142,4 +144,4 @@ def link(name: str, label: str = "", **choices: str | list[str]) -> None:
     """A link to a page by its name; `choices` are put into its address."""
     chosen = {key: value for key, value in choices.items() if value}
     look = {"icon": ":material/arrow_forward:", "icon_position": "right"}
-    st.page_link(PAGES[name].file, label=label or name, query_params=chosen or None, **look)
+    st.page_link(PAGES[name].file, label=wording.plain(label or name), query_params=chosen or None, **look)

@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_runs, curve_controls, measures, state
+from metalm.dashboard import compare_runs, curve_controls, measures, state, wording
 from metalm.dashboard.charts.diagnostics import measure_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.matrices import rate_heatmap
@@ -59,7 +59,7 @@ def _draw(styles: dict[str, RunStyle], diagnostic: Diagnostic, view: CurveView, 
     if len(runs) > 1:
         points = _told_apart(points)
     else:
-        st.markdown(f"**{runs[0].name}** :gray[{runs[0].algorithm}]")
+        st.markdown(f"**{wording.plain(runs[0].name)}** :gray[{runs[0].algorithm}]")
     chart(
         measure_curves(points, styles, view, diagnostic.axis),
         key=f"diagnostic.{diagnostic.name}",
@@ -91,7 +91,7 @@ def _maps(runs: Sequence[Run], points: pd.DataFrame) -> None:
     columns = st.columns(2) if len(runs) > 1 else [st.container()]
     for place, run in enumerate(runs):
         with columns[place % len(columns)]:
-            st.markdown(f"**{run.name}** :gray[{run.algorithm}]")
+            st.markdown(f"**{wording.plain(run.name)}** :gray[{run.algorithm}]")
             chart(
                 rate_heatmap(maps[run.id], low=low, high=high),
                 key=f"rates.{run.id}",
@@ -105,7 +105,9 @@ def _tell_missing(
     """Which runs are not on the chart, what none of them has, and why."""
     absent = [run.name for run in runs if run not in have]
     if absent:
-        st.caption(f"{diagnostic.name} not there for {', '.join(absent)}: {diagnostic.lacking}.")
+        st.caption(
+            f"{diagnostic.name} not there for {wording.plain(', '.join(absent))}: {diagnostic.lacking}."
+        )
     none_has = [each for name, each in DIAGNOSTICS.items() if name not in offered]
     if none_has:
         whose = "this run" if len(runs) == 1 else "any of these runs"

@@ -69,7 +69,8 @@ def live() -> None:
 def _active(run: Run) -> None:
     with st.container(border=True):
         left, right = st.columns([5, 1], vertical_alignment="center")
-        left.markdown(f"**{run.name}** {wording.status_badge(run.status)} :gray[{run.algorithm}]")
+        name, badge = wording.plain(run.name), wording.status_badge(run.status)
+        left.markdown(f"**{name}** {badge} :gray[{run.algorithm}]")
         with right:
             contents.link("Train", "Watch", view="Watch", watch=run.name)
         best = "" if run.best_value is None else f" · {run.best_value:.3f} bits per byte"
@@ -81,11 +82,11 @@ def _latest(runs: list[Run]) -> None:
     for row in range(0, len(runs), 3):
         for column, run in zip(st.columns(3), runs[row : row + 3], strict=False):
             with column.container(border=True, height="stretch"):
-                st.markdown(f"**{run.name}** {wording.status_badge(run.status)}")
+                st.markdown(f"**{wording.plain(run.name)}** {wording.status_badge(run.status)}")
                 told = glossary.lines("bits per byte", "tuned")
                 st.metric("bits per byte after adaptation", wording.number(run.tuned_value), help=told)
                 st.caption(
-                    f"{run.algorithm} on {splits.get(run.split_id, 'a foreign split')} · "
+                    f"{run.algorithm} on {wording.plain(splits.get(run.split_id, 'a foreign split'))} · "
                     f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"
                 )
                 if run.error:

@@ -54,9 +54,10 @@ def title(job: Job, names: dict[str, str]) -> str:
     """What a job does, by the names of its runs, or of its study."""
     if "study" in job.payload:
         studies = dict(state.home().store.studies.names())
-        return f"Study **{studies.get(job.payload['study'], 'that was deleted')}**"
+        return f"Study **{wording.plain(studies.get(job.payload['study'], 'that was deleted'))}**"
     ids = [job.payload["run"]] if "run" in job.payload else list(job.payload.get("runs", []))
-    return f"{job.kind.capitalize()} of **{', '.join(names.get(id, 'a deleted run') for id in ids)}**"
+    runs = ", ".join(names.get(id, "a deleted run") for id in ids)
+    return f"{job.kind.capitalize()} of **{wording.plain(runs)}**"
 
 
 def _running(job: Job, names: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, state
+from metalm.dashboard import contents, empty, state, wording
 from metalm.store.runs import Run
 
 
@@ -22,7 +22,9 @@ def choose() -> Run | None:
         return None
     wanted = state.choice("run")
     if wanted is not None and wanted not in runs:
-        st.warning(f"No run {wanted!r} in this home: it was deleted, or has another name now.")
+        st.warning(
+            f"No run {wording.plain(repr(wanted))} in this home: it was deleted, or has another name now."
+        )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         name = state.select("Run", list(runs), "run", pinned=True)

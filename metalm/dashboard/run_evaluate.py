@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from metalm.config import GROUPS, OWN, methods_of
-from metalm.dashboard import state
+from metalm.dashboard import state, wording
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.store.runs import Run
 
@@ -29,7 +29,7 @@ _SUPPORT = [0, 512, 2048, 10240, 51200, 204800]
 @st.dialog("Evaluate", width="medium")
 def ask(runs: list[Run]) -> None:
     """The dialog; an evaluation job joins the queue."""
-    st.markdown(", ".join(f"**{run.name}**" for run in runs))
+    st.markdown(", ".join(f"**{wording.plain(run.name)}**" for run in runs))
     splits = [split.name for split in state.home().splits()]
     own = state.home().split(runs[0].split_id).name
     with st.form("evaluate", border=False):

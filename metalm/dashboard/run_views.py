@@ -33,14 +33,14 @@ def open_saved() -> None:
         _apply(name, views[name])
     else:
         state.choose(_CHOICE, None)
-        st.warning(f"No view {name!r} is saved in this home.")
+        st.warning(f"No view {wording.plain(repr(name))} is saved in this home.")
 
 
 def choose() -> None:
     """A button that opens the saved views, and saves what is chosen now as one."""
     views = state.home().store.views.all(_PAGE)
     current = state.choice(_CHOICE)
-    label = f"View: {current}" if current in views else "Views"
+    label = f"View: {wording.plain(current)}" if current in views else "Views"
     changed = current in views and views[current] != _chosen()
     with st.popover(label + (" (changed)" if changed else ""), icon=":material/bookmark:", key="runs.views"):
         if not views:
@@ -51,7 +51,13 @@ def choose() -> None:
                     "type": "primary" if name == current and not changed else "secondary",
                     "width": "stretch",
                 }
-                st.button(name, key=f"views.open.{name}", on_click=_apply, args=(name, choices), **wide)
+                st.button(
+                    wording.plain(name),
+                    key=f"views.open.{name}",
+                    on_click=_apply,
+                    args=(name, choices),
+                    **wide,
+                )
                 icon = {"icon": ":material/delete:", "type": "tertiary", "help": f"Forget the view {name}"}
                 if st.button("", key=f"views.delete.{name}", **icon):
                     _ask_to_forget(name)

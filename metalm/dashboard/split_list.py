@@ -70,7 +70,7 @@ def _row(split: Split) -> dict:
 def _entry(split: Split) -> None:
     st.divider()
     title, actions = st.columns([4, 2], vertical_alignment="bottom")
-    title.subheader(split.name, anchor=False)
+    title.subheader(wording.plain(split.name), anchor=False)
     row = {"horizontal": True, "horizontal_alignment": "right", "vertical_alignment": "center"}
     with actions.container(**row):
         contents.link("Train", "Train on it", split=split.name)
@@ -125,7 +125,7 @@ def _tasks(split: Split) -> None:
 
 @st.dialog("Delete split")
 def _delete(split: Split) -> None:
-    st.markdown(f"**{split.name}** is removed, with what was evaluated on it. Its texts stay.")
+    st.markdown(f"**{wording.plain(split.name)}** is removed, with what was evaluated on it. Its texts stay.")
     icon = ":material/delete:"
     if st.button("Delete for good", type="primary", icon=icon, on_click=_delete_now, args=(split,)):
         st.rerun()

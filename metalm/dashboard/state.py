@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from metalm.dashboard import wording
 from metalm.errors import MetalmError
 from metalm.home import Home
 from metalm.jobs import service
@@ -301,9 +302,9 @@ def notice(text: str, kind: str = "success") -> None:
 
 
 def show_notices() -> None:
-    """Show, once, what was left by `notice`."""
+    """Show, once, what was left by `notice`; names in it are no markdown."""
     for kind, message in st.session_state.pop(_NOTICES, []):
         if kind == "error":
-            st.error(message)
+            st.error(wording.plain(message))
         else:
-            st.toast(message)
+            st.toast(wording.plain(message))

@@ -38,9 +38,8 @@ def _head(study_id: str, is_live: bool) -> None:
     done, planned = operations.counts(state.home(), study)
     with st.container(border=True):
         left, right = st.columns([3, 2], vertical_alignment="center")
-        left.markdown(
-            f"**{study.name}** :{_COLOURS[status]}-badge[{status}] :gray[{kind_of(study.kind).question}]"
-        )
+        badge = f":{_COLOURS[status]}-badge[{status}]"
+        left.markdown(f"**{wording.plain(study.name)}** {badge} :gray[{kind_of(study.kind).question}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
             _buttons(study, status)
         job = state.jobs().study_job(study.id)
@@ -85,7 +84,7 @@ def _buttons(study: Study, status: str) -> None:
 
 @st.dialog("Delete this study?")
 def _confirm_deletion(study: Study) -> None:
-    st.markdown(f"**{study.name}** and its report go for good. Its runs stay.")
+    st.markdown(f"**{wording.plain(study.name)}** and its report go for good. Its runs stay.")
     if st.button("Delete for good", type="primary", on_click=_delete, args=(study,)):
         st.rerun()
 

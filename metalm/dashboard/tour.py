@@ -96,7 +96,7 @@ def begin() -> None:
 def _at() -> int | None:
     """The number of the step, from 1; None when the tour is not on, or the address says nonsense."""
     chosen = state.choice(_CHOICE, "")
-    return int(chosen) if chosen.isdecimal() and 1 <= int(chosen) <= len(STEPS) else None
+    return int(chosen) if chosen in {str(at) for at in range(1, len(STEPS) + 1)} else None
 
 
 def _is_answered() -> bool:
@@ -151,4 +151,4 @@ def _go(at: int) -> None:
 
 def _end() -> None:
     state.choose(_CHOICE, None)
-    state.notice("The tour is over. **Tour** in the sidebar begins it again.")
+    state.notice("The tour is over. Tour in the sidebar begins it again.")

@@ -76,7 +76,7 @@ def head(run: Run) -> None:
     with st.container(border=True):
         title, button = st.columns([5, 1], vertical_alignment="center")
         title.markdown(
-            f"**{run.name}** {wording.status_badge(run.status)} "
+            f"**{wording.plain(run.name)}** {wording.status_badge(run.status)} "
             f":gray[{run.algorithm}{f' on {run.device}' if run.device else ''}]"
         )
         if run.status in ACTIVE:

@@ -24,7 +24,7 @@ def test_without_a_split_the_page_says_where_tasks_come_from(page, told):
 def test_a_task_tells_its_role_and_that_nobody_was_evaluated_on_it(page, told):
     app = page("task", split="small", task="hills")
     assert not app.exception
-    assert "**hills** :blue-badge[meta-train]" in told(app) or "meta-test" in told(app)
+    assert "**hills** :blue-badge[meta-train]" in told(app)
     assert "No run was evaluated on it yet." in told(app)
     assert "No relatives in this split." in told(app)
 
