@@ -37,7 +37,7 @@ _SMOOTHING_HELP = (
 def choose(runs: Sequence[Run] = (), *, has_unit: bool = True) -> CurveView:
     """One row of controls; what they say. runs: whose scalars may be x axes too. has_unit: of losses."""
     along, *unit, scale, smooth, outliers = st.columns(
-        [4] * (2 + has_unit) + [4, 3], vertical_alignment="bottom"
+        [4] * (2 + has_unit) + [3, 4], vertical_alignment="bottom"
     )
     axes = [*_ALONG, *_scalars(runs)]
     with along:

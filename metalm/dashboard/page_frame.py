@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import glossary, news, tour
+from metalm.dashboard import glossary, news, palette, tour
 
-_STILL = """<style>
-@media (prefers-reduced-motion: reduce) {
-  *, *::before, *::after {
+# Captions, keys and the button that is on are too faint in Streamlit's own themes (WCAG 2 asks for 4.5 : 1).
+_STYLE = f"""<style>
+[data-testid="stCaptionContainer"], button kbd {{ opacity: 0.75 !important; }}
+button[data-selected="true"], [data-testid="stSliderThumbValue"] {{
+  color: light-dark({palette.LINK[0]}, {palette.LINK[1]}) !important;
+}}
+@media (prefers-reduced-motion: reduce) {{
+  *, *::before, *::after {{
     animation-duration: 0.01ms !important; animation-iteration-count: 1 !important;
     transition-duration: 0.01ms !important; scroll-behavior: auto !important;
-  }
-}
+  }}
+}}
 </style>"""
 
 
 def show(page: str) -> None:
     """Draws it, before the page of this name draws itself."""
-    st.html(_STILL)
+    st.html(_STYLE)
     with st.sidebar:
         _entries()
         news.listen(page)
@@ -26,10 +31,11 @@ def show(page: str) -> None:
 
 
 def _entries() -> None:
-    with st.container(horizontal=True):
-        if st.button("Glossary", icon=":material/menu_book:", key="frame.glossary", shortcut="Alt+G"):
+    with st.container(gap="xxsmall"):
+        look = {"type": "tertiary"}
+        if st.button("Glossary", icon=":material/menu_book:", key="frame.glossary", shortcut="Alt+G", **look):
             _glossary()
-        if st.button("Tour", icon=":material/tour:", key="frame.tour", help="leads over the pages"):
+        if st.button("Tour", icon=":material/tour:", key="frame.tour", help="leads over the pages", **look):
             tour.begin()
 
 

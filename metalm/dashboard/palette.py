@@ -20,6 +20,7 @@ MUTED = ("#5c6579", "#9aa5b8")
 GRID = ("#e6e9f0", "#272e3b")
 BORDER = ("#c9d0dd", "#3d4658")
 ACCENT = ("#2b5fc4", "#3d73d9")
+LINK = ("#2455b3", "#8fb4f7")  # the accent as words
 NEUTRAL = ("#737d92", "#8793a8")  # baselines and references: no run has it
 
 RUNS = (

@@ -127,7 +127,7 @@ def _settings(run: Run) -> None:
         st.caption(f"It started from run {run.parent}, which is not in this home: import it first.")
     plain = dataclasses.replace(config, init=None)
     line = command_line(plain, _split_name(run), init=parent.name if parent else run.parent or "")
-    st.code(line.replace(" --", " \\\n  --"), language="bash", wrap_lines=True)
+    st.code(line.replace(" --", " \\\n  --"), language=None, wrap_lines=True)
 
 
 def _adaptation(adaptation: dict) -> None:

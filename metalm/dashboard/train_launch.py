@@ -61,7 +61,7 @@ def show() -> None:
         first_batch.show(split, config)
     with right:
         st.markdown("##### The same on the command line")
-        st.code(_command_lines(split, config, parent, name, seeds), language="bash", wrap_lines=True)
+        st.code(_command_lines(split, config, parent, name, seeds), language=None, wrap_lines=True)
 
 
 def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None, DeltaGenerator]:

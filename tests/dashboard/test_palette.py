@@ -116,6 +116,7 @@ def test_the_theme_file_and_the_palette_name_the_same_page_colours():
         assert themes[theme]["secondaryBackgroundColor"] == palette.SURFACE[i]
         assert themes[theme]["textColor"] == palette.TEXT[i]
         assert themes[theme]["primaryColor"] == palette.ACCENT[i]
+        assert themes[theme]["linkColor"] == palette.LINK[i]
 
 
 @pytest.mark.parametrize("theme", THEMES)
