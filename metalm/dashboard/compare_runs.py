@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from metalm.dashboard import empty, palette, sample_runs, state
+from metalm.dashboard import empty, palette, sample_runs, state, wording
 from metalm.dashboard.palette import RunStyle
 from metalm.store.runs import Run
 
@@ -31,6 +31,7 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
         st.stop()
     if sample_runs.are_all(runs.values()):
         state.suggest("runs", [run.name for run in sample_runs.of(runs.values())][:most])
+    _tell_missing([run.name for run in known])
     chosen = state.select_many(
         "Runs",
         list(runs),
@@ -44,6 +45,15 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
         _suggest(list(runs)[:most])
         st.stop()
     return [runs[name] for name in chosen]
+
+
+def _tell_missing(names: Sequence[str]) -> None:
+    """An address may name runs that are gone; what is left of it is not what was sent."""
+    gone = [name for name in state.choices("runs") if name not in names]
+    if gone:
+        st.warning(
+            f"Not in this home, or archived, or called otherwise by now: {wording.plain(', '.join(gone))}."
+        )
 
 
 def _told(run: Run) -> str:

@@ -21,6 +21,7 @@ from metalm.dashboard import (
     train_settings,
     wording,
 )
+from metalm.dashboard.adapt_run import is_ready
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.sharing.trackers import folder_names
 from metalm.store.runs import Run
@@ -38,7 +39,7 @@ def show(runs: list[Run]) -> None:
             _act("Stop", "stop", active, jobs.stop, "stopping")
         elif all(home.resumable(run) for run in runs):
             _act("Resume", "play_arrow", runs, jobs.resume, "in the queue")
-        if all(run.status in ("finished", "stopped") for run in runs):
+        if all(is_ready(run) for run in runs):
             _button("Evaluate", "analytics", lambda: run_evaluate.ask(runs))
         _button("Tag", "label", lambda: _tag(runs))
         if len(runs) == 1:

@@ -203,6 +203,7 @@ def test_a_run_that_is_gone_is_no_longer_chosen(page):
     app = page("compare", runs=["good", "deleted long ago"])
     assert not app.exception
     assert app.multiselect[0].value == ["good"]
+    assert "called otherwise by now: deleted long ago." in app.warning[0].value
 
 
 @pytest.fixture

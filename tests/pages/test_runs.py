@@ -142,6 +142,15 @@ def test_a_finished_run_is_extended(finished, home, page):
     assert home.run(finished.id).status == "queued"
 
 
+def test_a_run_without_weights_cannot_be_evaluated(home, queued, page):
+    home.unqueue_run(queued.id)
+    app = page("runs", runs=queued.name)
+    assert not app.exception
+    labels = [button.label for button in app.button]
+    assert "Resume" in labels
+    assert "Evaluate" not in labels
+
+
 @pytest.mark.usefixtures("finished")
 def test_an_evaluation_is_asked_for(page):
     app = click(page("runs", runs="good"), "Evaluate")
