@@ -96,7 +96,7 @@ def _tasks(runs: Sequence[Run]) -> dict[str, str]:
 
 def _curves(run_ids: Sequence[str], asked: _Asked, view: CurveView) -> None:
     home = state.home()
-    runs = [home.run(run_id) for run_id in run_ids]
+    runs = home.store.runs.these(run_ids)
     if asked.shown != _RUNS:
         _brought_together(runs, asked, view)
         return

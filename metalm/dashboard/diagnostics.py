@@ -48,7 +48,7 @@ def show(runs: Sequence[Run]) -> None:
 def _draw(styles: dict[str, RunStyle], diagnostic: Diagnostic, view: CurveView, as_map: bool) -> None:
     """styles: of the runs that have it, in the colours that they have beside all that are chosen."""
     home = state.home()
-    runs = [home.run(run_id) for run_id in styles]
+    runs = home.store.runs.these(list(styles))
     name = f"seen.{view.x}"
     seen = None if as_map else state.looked_at(name)
     points = measures.gather(home.store.metrics, list(styles), diagnostic, view.x, within=seen)

@@ -78,7 +78,8 @@ def _styles(table: pd.DataFrame) -> dict[str, RunStyle]:
 
 
 def _over_steps(points: pd.DataFrame, table: pd.DataFrame, styles: dict[str, RunStyle]) -> None:
-    runs = [state.home().run(run_id) for run_id in table["run_id"].dropna().unique() if run_id in styles]
+    shown = [run_id for run_id in table["run_id"].dropna().unique() if run_id in styles]
+    runs = state.home().store.runs.these(shown)
     trained = {run.id: steps for run in runs if (steps := trained_steps(run)) is not None}
     figure = adaptation_curves(points, styles, "adaptation_step", trained=trained)
     chart(figure, key="task.steps", label="Bits per byte of the task over adaptation steps")

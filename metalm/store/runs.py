@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -101,6 +101,15 @@ class Runs:
         if row is None:
             raise NotFoundError(f"no run {run_id!r} in the store")
         return _run(row)
+
+    def these(self, run_ids: Sequence[str]) -> list[Run]:
+        """The runs with these ids, in this order."""
+        rows = self._database.rows(SELECT + "WHERE list_contains(?, id)", [list(run_ids)])
+        found = {run.id: run for run in map(_run, rows)}
+        for run_id in run_ids:
+            if run_id not in found:
+                raise NotFoundError(f"no run {run_id!r} in the store")
+        return [found[run_id] for run_id in run_ids]
 
     def all(self) -> list[Run]:
         """Every run, newest first; those in the bin (see `bin`) not."""

@@ -28,9 +28,16 @@ def test_runs_are_listed_newest_first(store, run):
     assert list(store.runs.table()["name"]) == ["younger", "first"]
 
 
-def test_a_missing_run_is_named(store):
+def test_some_runs_come_in_the_order_asked_for(store, run, another_run):
+    assert store.runs.these([another_run.id, run.id]) == [another_run, run]
+    assert store.runs.these([]) == []
+
+
+def test_a_missing_run_is_named(store, run):
     with pytest.raises(NotFoundError, match="no run 'nobody'"):
         store.runs.get("nobody")
+    with pytest.raises(NotFoundError, match="no run 'nobody'"):
+        store.runs.these([run.id, "nobody"])
 
 
 def test_starting_names_the_owner_and_ending_takes_it_away(store, run):
