@@ -8,6 +8,8 @@ PY := $(VENV)/bin/python
 PORT ?= 8501
 # The Python that has the libraries which the engine is measured against: docs/performance.md.
 PEERS ?= $(PY)
+# The same for the trackers that stand beside the dashboard.
+TRACKERS ?= $(PY)
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 # A browser test is a real browser: Debian's chromium is installed when it is missing.
@@ -37,7 +39,7 @@ format: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format .
 
 bench: chromium
-	$(PY) benchmarks/dashboard.py
+	$(PY) benchmarks/dashboard.py --refreshes 1000 --peers-python $(TRACKERS)
 	PYTHONPATH=. $(PY) benchmarks/evaluation.py
 	$(PY) benchmarks/engine.py --peers-python $(PEERS)
 
