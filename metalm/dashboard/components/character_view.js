@@ -195,8 +195,9 @@ class View {
     this.slider.oninput = () => this.go(Number(this.slider.value));
     this.told = document.createElement("output");
     const step = make("div", "step");
-    step.append(button("▶", () => this.play()), this.slider, this.told);
-    step.firstChild.setAttribute("aria-label", "play the adaptation steps");
+    this.player = button("", () => (this.timer ? this.rest() : this.play()));
+    step.append(this.player, this.slider, this.told);
+    this.rest();
     this.modes = { bits: "Bits", change: "Change since step 0" };
     this.buttons = Object.entries(this.modes).map(([mode, text]) => {
       const one = button(text, () => { this.mode = mode; this.paint(); });
@@ -256,15 +257,24 @@ class View {
     this.paint();
   }
 
+  // From where the slider stands; from the beginning when it stands at the end.
   play() {
-    clearInterval(this.timer);
-    let step = 0;
+    let step = this.step >= this.last ? 0 : this.step;
     this.go(step);
+    this.player.textContent = "⏸";
+    this.player.setAttribute("aria-label", "pause");
     this.timer = setInterval(() => {
       step += 1;
       this.go(step);
-      if (step >= this.last || !this.root.isConnected) clearInterval(this.timer);
+      if (step >= this.last || !this.root.isConnected) this.rest();
     }, 450);
+  }
+
+  rest() {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.player.textContent = "▶";
+    this.player.setAttribute("aria-label", "play the adaptation steps");
   }
 
   // The step that panel p stands at: a run with fewer steps stays at its last.

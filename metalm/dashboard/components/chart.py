@@ -64,12 +64,18 @@ def _range(key: str) -> tuple[float, float] | None:
     return tuple(map(float, told)) if told else None
 
 
+_CSS = """
+.metalm-chart { width: 100%; min-height: 4rem; }
+.metalm-chart:empty::before { content: "Drawing the chart …"; font-size: 0.9rem; opacity: 0.8; }
+"""
+
+
 @cache
 def _mount():
     return st.components.v2.component(
         "metalm_chart",
         html="<div class='metalm-chart' role='img'></div>",
-        css=".metalm-chart { width: 100%; min-height: 4rem; }\n/* two lines: one would be read as a path */",
+        css=_CSS,
         js=Path(__file__).with_name("chart.js").read_text(encoding="utf-8"),
         # plotly adds its style sheet to the document, where a shadow root would not see it.
         isolate_styles=False,
