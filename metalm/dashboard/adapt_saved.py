@@ -17,7 +17,7 @@ def show() -> None:
     if not entries:
         empty.nothing("Nothing saved yet.", "Every adaptation to a text is kept here, to be opened again.")
         return
-    names = {run.id: run.name for run in state.home().runs(archived=True)}
+    names = dict(state.home().store.runs.names())
     for entry in entries[:_SHOWN]:
         _entry(entry, names)
     if len(entries) > _SHOWN:

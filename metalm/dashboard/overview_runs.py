@@ -7,6 +7,7 @@ import streamlit as st
 from metalm.dashboard import contents, empty, glossary, queue_list, state, train_watch, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.jobs.resources import threads_beside_the_app
+from metalm.store.run_table import RunQuery
 from metalm.store.runs import Run
 
 _LATEST = 6
@@ -44,10 +45,11 @@ def device() -> tuple[str, str]:
 @st.fragment(run_every=3)
 def live() -> None:
     """Running and waiting work, and the latest runs."""
-    runs = state.home().runs()
-    if not runs:
+    store = state.home().store
+    if not store.run_table.count(RunQuery()):
         return
-    active = sorted((run for run in runs if run.status in ACTIVE), key=lambda run: ACTIVE.index(run.status))
+    active = [run for run in store.runs.with_status(*ACTIVE) if not run.archived]
+    active = sorted(active, key=lambda run: ACTIVE.index(run.status))
     st.markdown("#### Now")
     if not active and not queue_list.has_evaluations():
         empty.nothing(
@@ -59,8 +61,10 @@ def live() -> None:
         )
     for run in active:
         _active(run)
-    queue_list.evaluations(runs)
-    latest = [run for run in runs if run.status not in ACTIVE][:_LATEST]
+    queue_list.evaluations()
+    # Not all runs are read every few seconds: there may be thousands.
+    ended = RunQuery(statuses=tuple(status for status in wording.STATUS_COLOURS if status not in ACTIVE))
+    latest = [store.runs.get(run_id) for run_id in store.run_table.frame(["id"], ended, limit=_LATEST)["id"]]
     if latest:
         st.markdown("#### Latest runs")
         _latest(latest)

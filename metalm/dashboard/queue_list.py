@@ -6,7 +6,6 @@ import streamlit as st
 
 from metalm.dashboard import empty, job_progress, state, train_watch, wording
 from metalm.store.jobs import Job
-from metalm.store.runs import Run
 
 _ENDED = 8  # jobs of the past that are listed
 
@@ -16,7 +15,7 @@ def live() -> None:
     """Running and waiting jobs with their buttons, drawn anew every two seconds."""
     state.show_notices()
     running, queue = state.jobs().running(), state.jobs().queue()
-    names = {run.id: run.name for run in state.home().runs(archived=True)}
+    names = dict(state.home().store.runs.names())
     if not running and not queue:
         empty.nothing(
             "Nothing runs, nothing waits.",
@@ -37,9 +36,9 @@ def has_evaluations() -> bool:
     return any("run" not in job.payload for job in (*state.jobs().running(), *state.jobs().queue()))
 
 
-def evaluations(runs: list[Run]) -> None:
+def evaluations() -> None:
     """Each evaluation that runs, with its progress, or waits; trainings show as runs."""
-    names = {run.id: run.name for run in runs}
+    names = dict(state.home().store.runs.names())
     for status, jobs in (("running", state.jobs().running()), ("queued", state.jobs().queue())):
         for job in jobs:
             if "run" in job.payload:

@@ -10,8 +10,9 @@ from metalm.store.runs import Run
 
 def choose() -> Run | None:
     """The chosen run, the newest by default; None when there is none, and a word when it is gone."""
-    runs = {run.name: run for run in state.home().runs(archived=True)}
-    if not runs:
+    store = state.home().store.runs
+    names = [name for _, name in store.names()]
+    if not names:
         empty.nothing(
             "No run yet.",
             "A run learns slow weights from a split. Set one up, or import one.",
@@ -21,13 +22,14 @@ def choose() -> Run | None:
         )
         return None
     wanted = state.choice("run")
-    if wanted is not None and wanted not in runs:
+    if wanted is not None and wanted not in names:
         st.warning(
             f"No run {wording.plain(repr(wanted))} in this home: it was deleted, or has another name now."
         )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        name = state.select("Run", list(runs), "run", pinned=True)
+        name = state.select("Run", names, "run", pinned=True)
     with right:
         contents.link("Runs", "All runs")
-    return runs[name]
+    found = store.named([name])
+    return found[0] if found else None
