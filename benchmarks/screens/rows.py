@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 HEADER = "| work | value | target | met |\n|---|---|---|---|"
-NOT_INSTALLED = "not installed"
+NOT_INSTALLED, NOT_DRAWN = "not installed", "not drawn in time"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def row(work: str, value: float, unit: str, target: float | None = None) -> Row:
     return Row(work, _rounded(value), unit, target, None if target is None else value <= target)
 
 
-def absent(work: str, unit: str) -> Row:
-    """A peer that is not there."""
-    return Row(work, None, unit, None, NOT_INSTALLED)
+def absent(work: str, unit: str, why: str = NOT_INSTALLED) -> Row:
+    """A peer that is not there, or never got ready."""
+    return Row(work, None, unit, None, why)
 
 
 def _rounded(value: float) -> float:

@@ -17,14 +17,14 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, TimeoutError
 
 from metalm.units import bits_per_byte
 from screens import made, tracker_servers
 from screens.apps import running_app
 from screens.browsers import DRAWN, new_page, open_browser, received, seconds_until
 from screens.curves import chosen
-from screens.rows import Row, absent, row
+from screens.rows import NOT_DRAWN, Row, absent, row
 from screens.runs import SHOWN
 from screens.sizes import Size
 from screens.tracker_data import METRIC
@@ -128,14 +128,19 @@ def _side_by_side(browser: Browser, work: str, sides: Sequence[Side], tries: int
     seconds: dict[str, list[float]] = {side.name: [] for side in sides}
     sent: dict[str, list[int]] = {side.name: [] for side in sides}
     pages = {side.name: new_page(browser) for side in sides}
+    late = []
     for _ in range(tries + 1):
-        for side in sides:
+        for side in (each for each in sides if each not in late):
             with received(pages[side.name]) as num_bytes:
-                seconds[side.name].append(seconds_until(pages[side.name], side.address, side.ready))
+                try:
+                    seconds[side.name].append(seconds_until(pages[side.name], side.address, side.ready))
+                except TimeoutError:
+                    late.append(side)
                 sent[side.name].append(num_bytes())
             pages[side.name].goto("about:blank")  # nothing of it goes on beside the next
     for page in pages.values():
         page.close()
-    for side in sides:
+    yield from (absent(f"{work}: {side.name}", "s", NOT_DRAWN) for side in late)
+    for side in (each for each in sides if each not in late):
         yield row(f"{work}: {side.name}", statistics.median(seconds[side.name][1:]), "s")
         yield row(f"{work}, data sent: {side.name}", statistics.median(sent[side.name][1:]) / 1000, "kB")
