@@ -54,7 +54,7 @@ def measure(size: Size) -> Iterator[Row]:
     for who, begun, ended in zip(("server", "browser"), before, after, strict=True):
         yield row(f"{work}: the {who}'s memory in the end", ended / 1e6, "MB")
         growth = 100 * (ended / begun - 1)
-        yield row(f"{work}: its growth after the first {settled}", growth, "%", 10)
+        yield row(f"{work}: growth of the {who}'s memory after the first {settled}", growth, "%", 10)
 
 
 def _live_page(browser: Browser, address: str) -> Page:
