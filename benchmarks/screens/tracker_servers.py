@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from screens.apps import ROOT, fetched, free_port, wait_for
 
@@ -63,15 +65,25 @@ def _serving(command: Sequence[str], path: str) -> Iterator[str]:
             env=_environment(),
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
         url = f"http://127.0.0.1:{port}"
         try:
             wait_for(f"{url}{path}", process)
             yield url
         finally:
-            os.killpg(process.pid, 15)
-            process.wait(60)
+            _end(process)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends a server and what it started, helpers that would outlive it too."""
+    if process.poll() is not None:
+        return
+    all_of_it = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    for each in all_of_it:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait(60)
+    psutil.wait_procs(all_of_it, timeout=60)
 
 
 def _environment() -> dict[str, str]:
