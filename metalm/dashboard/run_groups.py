@@ -86,7 +86,8 @@ def show(query: RunQuery, columns: Columns, ways: Ways, is_live: bool) -> None:
     st.caption(
         f"{told} · {len(shown)} selected. Mean and ± standard deviation over the runs shown that have "
         "the figure; n: how many have bits per byte. A group stays what it is, whichever others are shown."
-        + SEVERAL_SPLITS * bool(table["split_id"].isna().any())
+        + SEVERAL_SPLITS
+        * bool(table["split_id"].isna().any())
     )
     if picked.selection.rows != rows:
         state.choose("runs", [name for key in shown for name in names[key]])
