@@ -18,6 +18,8 @@ from metalm.studies import evidence
 _AT_ALL: dict[int, float] = {512: 0.0, 2048: 0.0, 10240: 0.0}
 _STATIC, _FEW = {512: 3.0, 2048: 3.0, 10240: 1.0}, {512: 8.0, 2048: 8.0, 10240: 8.0}
 
+_NO_TASKS = {"series": [""], "task_id": [""], "support_bytes": [0], "adaptation_step": [0], "value": [0.0]}
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -46,8 +48,8 @@ class Family:
         parts = [
             statistics.by_task(part) for _, part in rows.groupby(["split_id", "track"]) if not part.empty
         ]
-        if not parts:
-            return pd.DataFrame(columns=["series", "task_id", "support_bytes", "adaptation_step", "value"])
+        if not parts:  # with the types that rows have: beside others they would become objects
+            return pd.DataFrame(_NO_TASKS).iloc[:0]
         last = pd.concat([statistics.at_last_step(part) for part in parts], ignore_index=True)
         # Folds may be tuned to take different numbers of steps: a series is told by the largest.
         steps = last.groupby(["series", "support_bytes"])["adaptation_step"].transform("max")

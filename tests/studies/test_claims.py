@@ -113,6 +113,17 @@ def test_a_claim_is_the_paired_difference_of_the_rows(home, study):
     assert line["fewer bits %"] == pytest.approx(-100 * difference / mean_of(control))
 
 
+def test_what_was_not_asked_stands_beside_what_was():
+    rows = pd.DataFrame({"asked": ["f: static"], "split_id": ["s"], "track": ["static"]})
+    nothing = Family("f", rows, best="a", control="b").tasks("ways")
+    some = pd.DataFrame(
+        {"series": ["a"], "task_id": ["t"], "support_bytes": [512], "adaptation_step": [3], "value": [2.5]}
+    )
+    both = pd.concat([some, nothing], ignore_index=True)
+    assert both.dtypes.equals(some.dtypes)
+    assert len(both) == 1
+
+
 def test_near_and_far_tasks_are_compared_apart():
     bits = {
         ("a", "n1"): 2.0,
