@@ -103,6 +103,7 @@ def spoken(path: Path) -> Iterator[tuple[int, str]]:
             and id(node) not in docstrings
             and " " in node.value.strip()
             and "<style>" not in node.value
+            and "!important" not in node.value  # a style of several parts
         ):
             yield node.lineno, node.value
 

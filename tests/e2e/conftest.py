@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -19,15 +21,27 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 45_000
 
 
+# Below those that the system hands out by itself: one of these could be taken by a connection meanwhile.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = iter(range(20_000 + 1000 * (_WORKER % 10), 21_000 + 1000 * (_WORKER % 10)))
+
+
+def free_port() -> int:
+    """A port that nobody listens on, another one each time."""
+    for port in _PORTS:
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
+
+
 class App:
     """`python -m metalm app` as a user starts it, its output kept in a file."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home.parent / "app.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 

@@ -59,7 +59,7 @@ def test_a_training_leaves_points_weights_and_a_tuned_adaptation(home, new_run):
             ].set_index("name")["value"]
             kept = {name: rows[f"{loss.part}_{name}"] for name in ("nats", "tokens", "bytes", "chars")}
             assert kept == {name: getattr(loss, name) for name in kept}
-    counted = ("gradient_evaluations", "flops")
+    counted = ("gradient_evaluations", "flops", "clock_seconds")
     numbers = (len(report.scalars) + len(report.measures) + len(counted) for report in reports)
     assert len(points) == sum(numbers) + sum(4 * len(report.losses) for report in reports)
     files = {file.name for file in home.run_dir(run.id).iterdir()}

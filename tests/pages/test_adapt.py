@@ -180,7 +180,7 @@ def test_a_run_that_cannot_adapt_says_why_and_nothing_is_saved(finished, home, p
     home.weights_path(finished.id).unlink()
     app = press(app)
     assert not app.exception
-    assert "good: run 'good' must have been trained to be used" in told(app)
+    assert "run 'good' must have been trained to be used" in told(app)
     assert home.store.adaptations.all() == []
 
 
@@ -264,7 +264,7 @@ def test_presented_a_demo_stands_alone(home, page, told):
     assert [title.value for title in app.title] == []
     assert "After 2 steps **good**" in told(app)
     assert "the unigram baseline" in told(app)
-    assert [button.label for button in app.button] == ["Leave presentation"]
+    assert [button.label for button in app.main.button] == ["Leave presentation"]
     app.button[0].click().run()
     assert "present" not in app.query_params
     assert [title.value for title in app.title] == ["Adapt"]

@@ -242,4 +242,4 @@ def test_a_run_outlives_the_run_that_it_started_from(home, finished, page, told)
     assert f"It started from run {finished.id}, which is not in this home" in told(app)
     next(button for button in app.button if button.label == "Clone").click().run()
     assert not app.exception
-    assert "The run that child started from is not in this home." in told(app)
+    assert "The run that child started from is not in this home" in told(app)
