@@ -5,6 +5,7 @@ import math
 
 import plotly.graph_objects as go
 import pytest
+import streamlit as st
 
 from metalm.config import AdamW, MamlPlusPlus, MetaSgd, TokenizerConfig, run_config
 from metalm.dashboard import compare_curves, diagnostics
@@ -127,6 +128,7 @@ def test_where_adaptation_hurts_a_flag_says_so_task_by_task(home, evaluated, pag
         "UPDATE evaluations SET nats = 2 * nats WHERE adaptation_step = 2 AND run_id = ?",
         [home.run("good").id],
     )
+    st.cache_resource.clear()  # nobody but this test changes rows that are there
     app = page("compare", runs=evaluated, view="Tasks", look="Table")
     assert not app.exception
     assert "**Adaptation hurts** in 1 of 2 scores" in told(app)
