@@ -12,3 +12,14 @@ def nothing(headline: str, advice: str, *, page: str = "", label: str = "", **ch
         st.markdown(f":gray[{advice}]")
         if page:
             contents.link(page, label, **choices)
+
+
+def no_run() -> None:
+    """There is no run in this home at all."""
+    nothing(
+        "No run yet.",
+        "A run learns slow weights from a split. Set one up, or import one.",
+        page="Train",
+        label="Set up a run",
+        view="New run",
+    )

@@ -13,13 +13,7 @@ def choose() -> Run | None:
     store = state.home().store.runs
     names = [name for _, name in store.names()]
     if not names:
-        empty.nothing(
-            "No run yet.",
-            "A run learns slow weights from a split. Set one up, or import one.",
-            page="Train",
-            label="Set up a run",
-            view="New run",
-        )
+        empty.no_run()
         return None
     wanted = state.choice("run")
     if wanted is not None and wanted not in names:

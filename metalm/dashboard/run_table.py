@@ -71,13 +71,7 @@ def _nothing() -> None:
     if state.home().store.run_table.count(RunQuery()):
         empty.nothing("No run matches the filter.", "Search for a part of a name, or allow every status.")
         return
-    empty.nothing(
-        "No run yet.",
-        "A run learns slow weights from a split. Set one up, or import one.",
-        page="Train",
-        label="Set up a run",
-        view="New run",
-    )
+    empty.no_run()
 
 
 def _selected(query: RunQuery) -> list[Run]:

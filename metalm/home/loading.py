@@ -14,6 +14,7 @@ from metalm.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from metalm.learn.rules import Rule
+    from metalm.learn.tuning import Adaptation
     from metalm.model.fast_weights import Weights
     from metalm.model.gru import GRULM
 
@@ -39,11 +40,18 @@ class Loaded:
         return self.rule.inner
 
     @property
-    def lengths(self) -> dict[int, int]:
-        """Support bytes -> how many steps were best for as many; {} where that was not tuned."""
+    def tuned(self) -> Adaptation:
+        """What tuning found for it; its own settings alone where it was not tuned."""
         from metalm.learn.tuning import Adaptation
 
-        return Adaptation.from_json(self.run.adaptation).lengths if self.run.adaptation else {}
+        return (
+            Adaptation.from_json(self.run.adaptation) if self.run.adaptation else Adaptation(inner=self.inner)
+        )
+
+    @property
+    def lengths(self) -> dict[int, int]:
+        """Support bytes -> how many steps were best for as many; {} where that was not tuned."""
+        return self.tuned.lengths
 
     def rule_at(self, support_bytes: int, steps: int | None) -> Rule:
         """Its rule as tuned for a support set of this size, or for so many steps where some are asked."""
@@ -53,11 +61,7 @@ class Loaded:
 
     def rule_for(self, steps: int) -> Rule:
         """Its rule with so many steps, at the rate that was tuned for as many, if one was."""
-        from metalm.learn.tuning import Adaptation
-
-        if self.run.adaptation is None:
-            return self.rule.with_inner(steps=steps)
-        return replace(self.rule, inner=Adaptation.from_json(self.run.adaptation).inner_for(steps))
+        return replace(self.rule, inner=self.tuned.inner_for(steps))
 
 
 class Loading(Twins):

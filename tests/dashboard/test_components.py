@@ -227,10 +227,12 @@ def test_a_range_of_x_is_told_and_shared_with_the_charts_of_the_group(page):
 def test_the_pointer_on_one_chart_is_shown_on_the_others_of_its_group(page):
     plot = page.locator(".metalm-chart[aria-label='left'] .nsewdrag").first
     plot.hover()
-    page.locator(
+    told = page.locator(
         ".metalm-chart[aria-label='right'] .hoverlayer .axistext, "
         ".metalm-chart[aria-label='right'] .hoverlayer .hovertext"
-    ).first.wait_for()
+    ).first
+    told.wait_for()
+    assert told.text_content().strip()  # the place along x
     page.mouse.move(1, 1)
     page.wait_for_function(
         "!document.querySelector(\".metalm-chart[aria-label='right'] .hoverlayer\").childElementCount"
@@ -244,6 +246,7 @@ def test_a_browser_that_lacks_what_a_message_builds_on_asks_for_the_whole(page):
     page.wait_for_function(f"document.querySelector('.metalm-chart').data[0].x.length > {num + 2}")
     page.evaluate("window.metalmFigures.clear()")
     page.wait_for_function(f"document.querySelector('.metalm-chart').data[0].x.length > {num + 4}")
+    assert page.evaluate("window.metalmFigures.size") > 0  # the whole is here again, for the next to build on
 
 
 @pytest.mark.browser
