@@ -14,6 +14,7 @@ import os
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,8 +50,10 @@ def main() -> None:
     let_threads_sleep()
     keep_memory()
     settings = {**(FULL if asked.full else {}), **dict(text.split("=", 1) for text in asked.set)}
+    begun = time.monotonic()
     report = carried_out(asked.home, settings)
-    write(report, asked.docs, settings, asked.full)
+    minutes = None if report.pop("went_on") else (time.monotonic() - begun) / 60
+    write(report, asked.docs, machine(settings, asked.full, minutes))
     print(f"written: {asked.docs / 'results.md'}")
 
 
@@ -75,7 +78,11 @@ def carried_out(home_dir: Path, settings: dict[str, str]) -> dict:
             raise SystemExit("stopped; the same command goes on")
         study = next(line["study"] for line in said if line.get("event") == "reported")
         file = Path(next(session.call("study report", study=study))["markdown"]).with_name("report.json")
-    return {**json.loads(file.read_text(encoding="utf-8")), "folder": str(file.parent)}
+    return {
+        **json.loads(file.read_text(encoding="utf-8")),
+        "folder": str(file.parent),
+        "went_on": bool(known),
+    }
 
 
 def told(lines: Iterator[dict]) -> Iterator[dict]:
@@ -88,7 +95,7 @@ def told(lines: Iterator[dict]) -> Iterator[dict]:
         yield line
 
 
-def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool) -> None:
+def write(report: dict, docs: Path, made_by: str) -> None:
     """docs/results.md and its figures."""
     from metalm.studies.pages import markdown
     from metalm.studies.report import FIGURES_DIR, Report
@@ -98,19 +105,20 @@ def write(report: dict, docs: Path, settings: dict[str, str], is_full: bool) -> 
     shutil.copytree(Path(report.pop("folder")) / FIGURES_DIR, figures)
     text = markdown(Report.from_json(report)).replace(f"]({FIGURES_DIR}/", f"]({NAME}/")
     title, _, rest = text.partition("\n")
-    blocks = [title, machine(settings, is_full), rest.strip(), shipped()]
+    blocks = [title, made_by, rest.strip(), shipped()]
     (docs / "results.md").write_text("\n\n".join(filter(None, blocks)) + "\n", encoding="utf-8")
 
 
-def machine(settings: dict[str, str], is_full: bool) -> str:
-    """What made the numbers, and how."""
+def machine(settings: dict[str, str], is_full: bool, minutes: float | None) -> str:
+    """What made the numbers, how, and in what time; None for a study that was stopped and gone on with."""
     from metalm.home.versions import versions
 
     options = ["--full"] if is_full else [f"--set {key}={value}" for key, value in settings.items()]
     command = " ".join(["python benchmarks/reproduce.py", *options])
     told_versions = ", ".join(f"{name} {value}" for name, value in versions().items())
+    took = "" if minutes is None else f", in {minutes:.0f} minutes"
     return (
-        f"Written by `{command}` (`make reproduce`) on {datetime.now(UTC):%Y-%m-%d}. "
+        f"Written by `{command}` (`make reproduce`) on {datetime.now(UTC):%Y-%m-%d}{took}. "
         f"{processor()}, {os.cpu_count()} cores; {told_versions}. "
         "Nothing here is typed by hand."
     )

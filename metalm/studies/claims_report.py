@@ -69,14 +69,10 @@ def _sections(family: Family, home: Home, study: Claims) -> list[Section]:
     static = family.tasks("static")
     baselines = family.tasks("baselines")
     beside = pd.concat([static, baselines, family.tasks("ways"), family.formula()], ignore_index=True)
-    titles = {
-        "static": f"{family.name}: static track, weights frozen after the support set",
-        "online": f"{family.name}: online track, learning while it codes",
-    }
     chosen = [family.best, family.control, "joint", f"{family.best}: posterior pool", "n-gram"]
-    return [
+    sections = [
         Section(
-            title=titles["static"],
+            title=f"{family.name}: static track, weights frozen after the support set",
             parts=(
                 _who(family, home, study),
                 *_drawn(beside, chosen, f"{family.name}-static"),
@@ -89,21 +85,22 @@ def _sections(family: Family, home: Home, study: Claims) -> list[Section]:
                 ),
                 *_hurt(family),
             ),
-        ),
-        Section(
-            title=titles["online"],
-            parts=(
-                "Compressors and GRUs on the very same bytes. Primed means that a compressor has read the "
-                "meta-train texts and then the support set.",
-                *_drawn(
-                    family.online(),
-                    [f"{family.best}: {m}" for m in METHODS] + ["PPMd", "PPMd primed", "xz"],
-                    f"{family.name}-online",
-                ),
-                Table.of("Every method: means over tasks.", _means(family.online())),
-            ),
-        ),
+        )
     ]
+    online = family.online()
+    if online.empty:  # asked of costly splits alone
+        return sections
+    drawn = [f"{family.best}: {method}" for method in METHODS] + ["PPMd", "PPMd primed", "xz"]
+    track = Section(
+        title=f"{family.name}: online track, learning while it codes",
+        parts=(
+            "Compressors and GRUs on the very same bytes. Primed means that a compressor has read the "
+            "meta-train texts and then the support set.",
+            *_drawn(online, drawn, f"{family.name}-online"),
+            Table.of("Every method: means over tasks.", _means(online)),
+        ),
+    )
+    return [*sections, track]
 
 
 def _who(family: Family, home: Home, study: Claims) -> str:
