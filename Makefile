@@ -25,10 +25,10 @@ run: $(VENV)/.installed
 	$(PY) -m metalm app --port $(PORT)
 
 test: lint chromium
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -rfER -n 2 --dist loadfile
 
 check: lint
-	$(PY) -m pytest -n 2 --dist loadfile -m "not browser"
+	$(PY) -m pytest -rfER -n 2 --dist loadfile -m "not browser"
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -19,11 +19,13 @@ def role_table(tasks: list[Task]) -> dict[str, Role]:
     """The table in which roles are given; a role for each task id that has one."""
     st.markdown("#### 2 · Give each task a role")
     way = state.switch("Give roles", _WAYS, "roles")
-    try:
-        draft = _drafted(tasks, way)
-    except SplitError as error:
-        st.error(str(error))
-        draft = {}
+    # In one place, whatever is asked: what is typed below, before the page is redrawn, would else be lost.
+    with st.container():
+        try:
+            draft = _drafted(tasks, way)
+        except SplitError as error:
+            st.error(str(error))
+            draft = {}
     table = pd.DataFrame(
         {
             "task": [task.name for task in tasks],
@@ -119,8 +121,9 @@ def show_counts(tasks: list[Task], roles: dict[str, Role]) -> None:
         column.metric(role, wording.things(len(mine), "task"), border=True)
         column.caption(wording.size(sum(task.size for task in mine)) if mine else "none yet")
     torn = torn_relatives(tasks, roles)
-    if torn:
-        st.warning("Relatives must share a role: " + "; ".join(torn))
+    with st.container():
+        if torn:
+            st.warning("Relatives must share a role: " + "; ".join(torn))
 
 
 def torn_relatives(tasks: list[Task], roles: dict[str, Role]) -> list[str]:

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given, strategies
 from hypothesis.extra.numpy import arrays
@@ -411,6 +412,20 @@ def test_every_colour_of_a_figure_has_a_dark_twin():
         colours = {word[:7] for word in text_of(figure).split('"') if word.startswith("#")}
         assert colours
         assert colours <= palette.DARK_TWIN.keys()
+
+
+def test_traces_that_are_not_checked_while_they_are_drawn_are_what_plotly_takes():
+    both = with_ends(pd.concat([sums("r1", 3), sums("r2", 3)]), 0.5, 2.0)
+    lost = pd.DataFrame(
+        {"run": ["r1"], "part": ["query"], "task": ["Greek"], "step": [2], "x": [2.0], "value": [np.nan]}
+    )
+    references = sums("uniform", 1).assign(series="uniform")
+    validation = both.assign(part="validation")
+    for curve, view in ((both, CurveView(log_y=True)), (validation, CurveView(smoothing=0.5))):
+        figure = curves.learning_curves(curve, STYLES, view, references=references, lost=lost)
+        assert {trace.type for trace in figure.data} == {"scatter"}
+        checked = go.Figure([go.Scatter(trace.to_plotly_json()) for trace in figure.data], figure.layout)
+        assert json.loads(checked.to_json()) == json.loads(figure.to_json())
 
 
 @pytest.mark.parametrize(

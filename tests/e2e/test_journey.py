@@ -18,9 +18,9 @@ pytestmark = pytest.mark.browser
 
 
 def settled(page: Page) -> None:
-    """Waits until the script has run and has nothing more to do."""
-    expect(page.locator('[data-testid="stApp"]')).to_have_attribute("data-test-script-state", "notRunning")
+    """Waits until the script has run. One that has not begun has no heading, but does not run either."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator('[data-testid="stApp"]')).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def visit(page: Page, url: str) -> None:
@@ -65,8 +65,11 @@ def freeze(page: Page, url: str, names: list[str]) -> None:
     chosen = "&".join(f"corpora={name}" for name in names)
     visit(page, f"{url}/tasks?view=New+split&{chosen}")
     page.get_by_role("radio", name="at random").click()
+    expect(page.get_by_role("button", name="Draw")).to_be_visible()
     settled(page)
-    page.get_by_label("Name of the split").fill("mine")
+    name = page.get_by_label("Name of the split")
+    name.fill("mine")
+    expect(name).to_have_value("mine")
     page.get_by_role("button", name="Freeze split").click()
     expect(page.get_by_text("Split mine is frozen.")).to_be_visible()
 

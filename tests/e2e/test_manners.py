@@ -26,9 +26,9 @@ new MutationObserver((changes) => {
 
 
 def settled(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE)
     app = page.locator('[data-testid="stApp"]')
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE)
 
 
 def opened(context: BrowserContext, url: str) -> Page:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from metalm.dashboard.charts import frame
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate.statistics import Unit
 
+Trace = dict[str, Any]  # of plotly, by `type`; cheaper than its classes where there are hundreds
 PROGRESS = {
     "step": "outer steps",
     "tokens": "tokens trained on",
@@ -55,18 +55,19 @@ class CurveView:
 DEFAULT_VIEW = CurveView()
 
 
-def raw_behind(x: np.ndarray, values: np.ndarray, style: RunStyle) -> go.Scatter:
+def raw_behind(x: np.ndarray, values: np.ndarray, style: RunStyle) -> Trace:
     """The pale line from which a smoothed one is made."""
-    return go.Scatter(
-        x=packed(x),
-        y=packed(values),
-        mode="lines",
-        line={"color": style.colour, "width": 1},
-        opacity=0.3,
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=style.name,
-    )
+    return {
+        "type": "scatter",
+        "x": packed(x),
+        "y": packed(values),
+        "mode": "lines",
+        "line": {"color": style.colour, "width": 1},
+        "opacity": 0.3,
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": style.name,
+    }
 
 
 def x_title(x: str) -> str:
@@ -117,7 +118,7 @@ def packed(values: np.ndarray) -> np.ndarray:
 
 def band(
     x: np.ndarray, low: np.ndarray, high: np.ndarray, style: RunStyle, *, num_lines: int, uid: str
-) -> go.Scatter | None:
+) -> Trace | None:
     """The area between the least and the greatest report of every point; None where each is one report.
 
     num_lines: on the same plot. uid: of the line.
@@ -126,15 +127,16 @@ def band(
     x, low, high = x[drawn], low[drawn], high[drawn]
     if not (high > low).any():
         return None
-    return go.Scatter(
-        x=packed(np.concatenate([x, x[::-1]])),
-        y=packed(np.concatenate([high, low[::-1]])),
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor=frame.translucent(style.colour, _OPACITY[bisect(_OPACITY_FROM, num_lines) - 1]),
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=style.name,
-        uid=f"band/{uid}",
-    )
+    return {
+        "type": "scatter",
+        "x": packed(np.concatenate([x, x[::-1]])),
+        "y": packed(np.concatenate([high, low[::-1]])),
+        "mode": "lines",
+        "line": {"width": 0},
+        "fill": "toself",
+        "fillcolor": frame.translucent(style.colour, _OPACITY[bisect(_OPACITY_FROM, num_lines) - 1]),
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": style.name,
+        "uid": f"band/{uid}",
+    }
