@@ -11,6 +11,7 @@ from metalm.dashboard import (
     compare_runs,
     glossary,
     state,
+    widgets,
 )
 
 demo = state.choices("demo")
@@ -24,7 +25,7 @@ else:
         help=glossary.of_page("Adapt"),
     )
 state.show_notices()
-view = "Adapt" if is_presented else state.switch("View", ["Adapt", "Saved"], "view")
+view = "Adapt" if is_presented else widgets.switch("View", ["Adapt", "Saved"], "view")
 if view == "Saved":
     adapt_saved.show()
 elif demo:

@@ -13,6 +13,7 @@ from metalm.dashboard import (
     glossary,
     run_sharing,
     state,
+    widgets,
 )
 
 st.title("Compare")
@@ -23,7 +24,7 @@ st.caption(
 state.show_notices()
 runs = compare_runs.choose()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    view = state.switch(
+    view = widgets.switch(
         "View", ["Curves", "Tasks", "Means", "Over training", "Diagnostics", "Settings"], "view"
     )
     run_sharing.report(runs)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, glossary, state
+from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, glossary, state, widgets
 
 st.title("Corpora")
 st.caption(
@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Corpora"),
 )
 state.show_notices()
-if state.switch("View", ["All corpora", "Add texts"], "view") == "Add texts":
+if widgets.switch("View", ["All corpora", "Add texts"], "view") == "Add texts":
     corpus_upload.show()
     st.stop()
 corpora = state.home().corpora()

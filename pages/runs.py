@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, run_bin, run_import, run_page, run_selection, run_table, state
+from metalm.dashboard import glossary, run_bin, run_import, run_page, run_selection, run_table, state, widgets
 
 st.title("Runs")
 st.caption(
@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Runs"),
 )
 state.show_notices()
-view = state.switch("View", ["All runs", "Deleted", "Import"], "view")
+view = widgets.switch("View", ["All runs", "Deleted", "Import"], "view")
 if view == "Import":
     run_import.show()
     st.stop()

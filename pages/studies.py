@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, state, study_launch, study_list, study_progress
+from metalm.dashboard import glossary, state, study_launch, study_list, study_progress, widgets
 
 st.title("Studies")
 st.caption(
@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Studies"),
 )
 state.show_notices()
-if state.switch("View", ["All studies", "New study"], "view") == "New study":
+if widgets.switch("View", ["All studies", "New study"], "view") == "New study":
     study_launch.show()
     st.stop()
 study = study_list.choose()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import empty, glossary, split_list, split_roles, split_sources, state
+from metalm.dashboard import empty, glossary, split_list, split_roles, split_sources, state, widgets
 
 st.title("Tasks")
 st.caption(
@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Tasks"),
 )
 state.show_notices()
-if state.switch("View", ["Splits", "New split"], "view") == "Splits":
+if widgets.switch("View", ["Splits", "New split"], "view") == "Splits":
     split_list.show(state.home().splits())
     st.stop()
 corpora = state.home().corpora()

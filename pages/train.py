@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, queue_list, state, train_launch, train_watch
+from metalm.dashboard import glossary, queue_list, state, train_launch, train_watch, widgets
 
 st.title("Train")
 st.caption(
@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Train"),
 )
 state.show_notices()
-view = state.switch("View", ["New run", "Watch", "Queue"], "view")
+view = widgets.switch("View", ["New run", "Watch", "Queue"], "view")
 if view == "New run":
     train_launch.show()
 elif view == "Watch":

@@ -9,7 +9,7 @@ import pandas as pd
 import regex
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import widgets
 from metalm.dashboard.adapt_shown import Adapted
 
 _SHOWN = 12
@@ -43,7 +43,7 @@ def show(runs: Sequence[Adapted], query: str) -> None:
         return
     st.markdown("**The characters that gained most**")
     names = [one.style.name for one in adapted]
-    name = state.switch("Run", names, "gains") if len(names) > 1 else names[0]
+    name = widgets.switch("Run", names, "gains") if len(names) > 1 else names[0]
     found = gains(query, adapted[names.index(name)].bits)
     best = found[found["saved"] > 0].head(_SHOWN)
     st.dataframe(

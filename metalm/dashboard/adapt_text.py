@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from metalm.dashboard import sample_runs, state, wording
+from metalm.dashboard import sample_runs, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.evaluate.live import MIN_PASTE_BYTES, QUERY_SHARE, cut_paste
 from metalm.store.runs import Run
@@ -33,13 +33,13 @@ class CutText:
 
 def choose(runs: Sequence[Run]) -> CutText | None:
     """The text and its cut, shown; None, with the reason, as long as there is none that can be cut."""
-    source = state.switch("Text from", _SOURCES, "source")
+    source = widgets.switch("Text from", _SOURCES, "source")
     task = _task(runs) if source == "Sample" else None
     name, text = _sample(task, runs) if task else {"Paste": _paste, "Upload": _upload}[source]()
     if not text:
         return None
     text, dropped = _shortened(text)
-    share = state.slider(
+    share = widgets.slider(
         "Share of the query set",
         0.1,
         0.6,
@@ -106,7 +106,7 @@ def _task(runs: Sequence[Run]) -> Task:
     tasks = {_told(member, languages): member.task for member in members}
     roles = [member.role for member in members]
     first = roles.index("meta-test") if sample_runs.are_all(runs) and "meta-test" in roles else 0
-    task = tasks[state.select("Sample text", list(tasks), "sample", index=first)]
+    task = tasks[widgets.select("Sample text", list(tasks), "sample", index=first)]
     for split in dict.fromkeys(split.name for _, split in opened(task, runs)):
         times = wording.things(state.home().openings(split), "time")
         st.warning(

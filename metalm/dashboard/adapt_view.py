@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import adapt_gains, adapt_present, adapt_verdict, state, wording
+from metalm.dashboard import adapt_gains, adapt_present, adapt_verdict, state, widgets, wording
 from metalm.dashboard.adapt_shown import Adapted, of_baselines, online
 from metalm.dashboard.charts.adaptation import adaptation_curves, saved_along_text
 from metalm.dashboard.components.character_view import character_view
@@ -19,7 +19,7 @@ from metalm.evaluate.live import BASELINES
 def chosen_baselines() -> list[str]:
     """Which baselines stand beside the runs; the choice stands in the URL."""
     state.suggest("beside", ["n-gram"])
-    return state.select_many(
+    return widgets.select_many(
         "Baselines beside the runs",
         list(BASELINES),
         "beside",

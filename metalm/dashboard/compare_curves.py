@@ -16,6 +16,7 @@ from metalm.dashboard import (
     run_group_curves,
     run_groups,
     state,
+    widgets,
 )
 from metalm.dashboard.charts.curve_differences import curve_differences
 from metalm.dashboard.charts.curves import learning_curves
@@ -59,9 +60,9 @@ def _choose(runs: Sequence[Run]) -> _Asked:
     first, left, middle, right = st.columns([2, 3, 2, 1.2], vertical_alignment="bottom")
     with first:
         ways = [_RUNS, _GROUPS, *([_LESS] if baseline.run() else [])]
-        shown = state.select("Lines", ways, "lines", help=_LESS_HELP)
+        shown = widgets.select("Lines", ways, "lines", help=_LESS_HELP)
     with left:
-        parts = state.pills(
+        parts = widgets.pills(
             "Parts",
             _PARTS,
             "parts",
@@ -71,11 +72,11 @@ def _choose(runs: Sequence[Run]) -> _Asked:
         )
     tasks = _tasks(runs)
     with middle:
-        task = state.select(
+        task = widgets.select(
             "Task", [_ALL_TASKS, *tasks], "curve_task", help="one task's losses, or their sum"
         )
     with right:
-        baselines = state.flag(
+        baselines = widgets.flag(
             "Baselines", "references", help="level lines: what baselines score on meta-validation, evaluated"
         )
     return _Asked(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_evidence, evidence_tables, state
+from metalm.dashboard import compare_evidence, evidence_tables, widgets
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.compare_curves import vocabulary
@@ -30,7 +30,7 @@ def show(runs: Sequence[Run]) -> None:
     with left:
         size = support_size(gathered.tasks)
     with right:
-        unit: Unit = state.select("Unit", list(UNITS), "unit")
+        unit: Unit = widgets.select("Unit", list(UNITS), "unit")
     gathered = replace(gathered, tasks=compare_evidence.in_unit(gathered.tasks, unit))
     for name, part in _apart(gathered, runs, unit).items():
         if name:

@@ -14,6 +14,7 @@ from metalm.dashboard import (
     job_progress,
     run_evaluate,
     state,
+    widgets,
     wording,
 )
 from metalm.dashboard.charts.frame import bytes_label
@@ -39,7 +40,7 @@ def evidence(runs: Sequence[Run]) -> Evidence | None:
         _offer(runs, "None of these runs was evaluated yet.")
         return None
     chosen = (
-        state.select("Evaluated on", list(found), "place", help=glossary.lines("split", "role", "track"))
+        widgets.select("Evaluated on", list(found), "place", help=glossary.lines("split", "role", "track"))
         if len(found) > 1
         else next(iter(found))
     )
@@ -104,7 +105,9 @@ def control_of(gathered: Evidence) -> str:
     """The name of the series that the others are compared with; only one that has results."""
     found = set(gathered.tasks["series"])
     names = [style.name for series, style in gathered.styles.items() if series in found]
-    return state.select("Compared with", names, "control", help=glossary.lines("control", "twin", "baseline"))
+    return widgets.select(
+        "Compared with", names, "control", help=glossary.lines("control", "twin", "baseline")
+    )
 
 
 def support_size(lines: pd.DataFrame) -> int:
@@ -113,7 +116,7 @@ def support_size(lines: pd.DataFrame) -> int:
     if len(sizes) == 1:
         return int(next(iter(sizes)))
     told = glossary.TERMS["support set"]
-    return int(state.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
+    return int(widgets.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
 
 
 def paired(gathered: Evidence, control: str) -> None:

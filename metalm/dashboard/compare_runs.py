@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from metalm.dashboard import empty, palette, sample_runs, state, wording
+from metalm.dashboard import empty, palette, sample_runs, state, widgets, wording
 from metalm.dashboard.palette import RunStyle
 from metalm.store.runs import Run
 
@@ -32,7 +32,7 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
     if sample_runs.are_all(runs.values()):
         state.suggest("runs", [run.name for run in sample_runs.of(runs.values())][:most])
     _tell_missing([run.name for run in known])
-    chosen = state.select_many(
+    chosen = widgets.select_many(
         "Runs",
         list(runs),
         "runs",

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_evidence, compare_facets, contents, evidence_tables, state, wording
+from metalm.dashboard import (
+    compare_evidence,
+    compare_facets,
+    contents,
+    evidence_tables,
+    state,
+    widgets,
+    wording,
+)
 from metalm.dashboard.charts.forest import forest_plot
 from metalm.dashboard.charts.matrices import task_heatmap
 from metalm.dashboard.charts.tasks import MAX_TASKS, task_dots, task_dumbbells
@@ -29,7 +37,7 @@ def show(runs: Sequence[Run]) -> None:
     is_online = gathered.place.is_online
     split = _split(gathered)
     first = "Task by task" if is_online else "Before and after"
-    look = state.switch("Look", [first, *_TOGETHER, "Table"], "look")
+    look = widgets.switch("Look", [first, *_TOGETHER, "Table"], "look")
     columns = st.columns(4, vertical_alignment="bottom")
     with columns[0]:
         size = support_size(gathered.tasks)
@@ -65,7 +73,7 @@ def _grouping(gathered: Evidence, split: Split | None) -> str:
     """By what tasks are told apart; nothing to choose where they cannot be."""
     ways = compare_facets.offered(split, set(gathered.tasks["task_id"]))
     told = "groups of the corpora that the tasks are cut from; near: of a family or script of meta-train"
-    return state.select("Tasks by", ways, "by", help=told)
+    return widgets.select("Tasks by", ways, "by", help=told)
 
 
 def _open_task(gathered: Evidence, split: Split | None) -> None:
@@ -73,7 +81,7 @@ def _open_task(gathered: Evidence, split: Split | None) -> None:
     names = sorted(gathered.marks["task"])
     if split is None or not names:
         return
-    name = state.select("One task", names, "one", index=None, placeholder="choose to open its page")
+    name = widgets.select("One task", names, "one", index=None, placeholder="choose to open its page")
     if name is not None:
         contents.link("Task", f"Open {name}", split=split.name, task=name)
 

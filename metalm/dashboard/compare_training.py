@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import compare_runs, run_adaptation, state
+from metalm.dashboard import compare_runs, run_adaptation, state, widgets
 from metalm.dashboard.charts.spread import task_ribbons
 from metalm.dashboard.components.chart import chart
 from metalm.store.runs import Run
@@ -22,7 +22,7 @@ def show(runs: Sequence[Run]) -> None:
     if len(names) > 1:
         chosen, _ = st.columns([1, 3])
         with chosen:
-            run = names[state.select("Both axes of", list(names), "both")]
+            run = names[widgets.select("Both axes of", list(names), "both")]
     else:
         run = runs[0]
     run_adaptation.show(run)

@@ -7,7 +7,7 @@ import unicodedata
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import long_work, state, wording
+from metalm.dashboard import long_work, state, widgets, wording
 from metalm.dashboard.charts import texts
 from metalm.dashboard.components.chart import chart
 from metalm.text.corpora import Corpus
@@ -36,7 +36,7 @@ def show(corpus: Corpus) -> None:
     if statistics is None:
         return
     _figures(corpus, statistics)
-    what = state.switch("Look at", ["Words", "Characters", "Preview"], "look")
+    what = widgets.switch("Look at", ["Words", "Characters", "Preview"], "look")
     {"Words": _words, "Characters": _characters, "Preview": _preview}[what](statistics)
 
 

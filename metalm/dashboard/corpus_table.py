@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import empty, state, wording
+from metalm.dashboard import empty, state, widgets, wording
 from metalm.text.corpora import Corpus
 
 
@@ -22,7 +22,7 @@ def show(corpora: list[Corpus]) -> str | None:
         return None
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        wanted = state.text("Search", "search", placeholder="name, language, family, script …").casefold()
+        wanted = widgets.text("Search", "search", placeholder="name, language, family, script …").casefold()
     found = [corpus for corpus in corpora if wanted in _haystack(corpus)]
     right.caption(
         f"{wording.things(len(found), 'corpus')} · {wording.size(sum(c.bytes for c in found))}"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from metalm.dashboard import long_work, state, wording
+from metalm.dashboard import long_work, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.home import Added
 from metalm.text.encodings import ENCODINGS
@@ -34,7 +34,7 @@ class Staged:
 
 def show() -> None:
     """The whole of adding texts."""
-    way = state.switch("From", ["Files", "A folder", "A path on this machine"], "from")
+    way = widgets.switch("From", ["Files", "A folder", "A path on this machine"], "from")
     staged = _path() if way == "A path on this machine" else _uploads(way == "A folder")
     if staged:
         _options_and_add(staged)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import state, widgets
 from metalm.dashboard.charts.lines import CurveView
 from metalm.evaluate.statistics import UNITS
 from metalm.store.runs import Run
@@ -41,17 +41,17 @@ def choose(runs: Sequence[Run] = (), *, has_unit: bool = True) -> CurveView:
     )
     axes = [*_ALONG, *_scalars(runs)]
     with along:
-        x = state.select("Along", axes, "x", format_func=along_name, help=_ALONG_HELP)
+        x = widgets.select("Along", axes, "x", format_func=along_name, help=_ALONG_HELP)
     chosen = CurveView().unit
     if has_unit:
         with unit[0]:
-            chosen = state.select("Unit", list(UNITS), "unit")
+            chosen = widgets.select("Unit", list(UNITS), "unit")
     with scale:
-        log = state.select("Axes", [_NO_LOG, _LOG_X, _LOG_Y, _LOG_BOTH], "axes")
+        log = widgets.select("Axes", [_NO_LOG, _LOG_X, _LOG_Y, _LOG_BOTH], "axes")
     with smooth:
-        smoothing = state.slider("Smoothing", 0.0, 0.98, 0.0, "smoothing", step=0.02, help=_SMOOTHING_HELP)
+        smoothing = widgets.slider("Smoothing", 0.0, 0.98, 0.0, "smoothing", step=0.02, help=_SMOOTHING_HELP)
     with outliers:
-        inliers = state.flag("Hide outliers", "inliers", help="the y axes end where 96 % of the points do")
+        inliers = widgets.flag("Hide outliers", "inliers", help="the y axes end where 96 % of the points do")
     return CurveView(
         unit=chosen,
         x=x,

@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import compare_runs, curve_controls, measures, state, wording
+from metalm.dashboard import compare_runs, curve_controls, measures, state, widgets, wording
 from metalm.dashboard.charts.diagnostics import measure_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.matrices import rate_heatmap
@@ -33,9 +33,9 @@ def show(runs: Sequence[Run]) -> None:
     if not offered:
         st.info("Nothing measured yet: the first numbers come with the first outer step.")
         return
-    diagnostic = offered[state.switch("Diagnostics", list(offered), "diagnostic")]
+    diagnostic = offered[widgets.switch("Diagnostics", list(offered), "diagnostic")]
     have = [run for run in runs if measures.available(diagnostic, measured[run.id])]
-    as_map = diagnostic is _RATES and state.switch("Rates", [_NOW, _OVER_TRAINING], "rates") == _NOW
+    as_map = diagnostic is _RATES and widgets.switch("Rates", [_NOW, _OVER_TRAINING], "rates") == _NOW
     view = CurveView() if as_map else curve_controls.choose(runs, has_unit=False)
     is_live = any(run.status in ("queued", "running") for run in runs)
     draw = st.fragment(run_every=3 if is_live else None)(_draw)
@@ -78,7 +78,7 @@ def _told_apart(points: pd.DataFrame) -> pd.DataFrame:
     if len(num_panels.drop_duplicates()) > _SEVERAL_STEPS:
         chosen, _ = st.columns([1, 3])
         with chosen:
-            step = int(state.select("Adaptation step", steps, "step"))
+            step = int(widgets.select("Adaptation step", steps, "step"))
         return points[points["adaptation_step"].isna() | (points["adaptation_step"] == step)]
     return measures.by_step(points)
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from metalm.config import RunConfig, run_config
-from metalm.dashboard import state, wording
+from metalm.dashboard import state, widgets, wording
 from metalm.errors import MetalmError
 
 _SHOWN = 3  # windows a set; the rest looks alike
@@ -17,7 +17,7 @@ def show(split: str, config: RunConfig) -> None:
     """The first meta-batch of `config` on `split`, one card a task."""
     st.markdown("##### The first meta-batch, as the model will read it")
     is_learned = config.tokenizer.kind == "bpe" and config.init is None
-    if is_learned and not state.flag("Learn the tokenizer now and show it", "batch"):
+    if is_learned and not widgets.flag("Learn the tokenizer now and show it", "batch"):
         st.caption("Its tokens are learned from all meta-train texts, which can take a minute.")
         return
     try:
@@ -30,7 +30,7 @@ def show(split: str, config: RunConfig) -> None:
         f"{wording.things(_SHOWN, 'window')} of each set are shown."
     )
     names = [f"{i}. {visit['task']}" for i, visit in enumerate(visits, start=1)]
-    chosen = state.switch("Task", names, "first") if len(names) > 1 else names[0]
+    chosen = widgets.switch("Task", names, "first") if len(names) > 1 else names[0]
     visit = visits[names.index(chosen)]
     for part in visit["parts"]:
         st.markdown(f"**{part['name']}** :gray[{part['shape']}]")

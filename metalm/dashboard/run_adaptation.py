@@ -9,7 +9,7 @@ import streamlit as st
 
 from metalm import units
 from metalm.config import run_config
-from metalm.dashboard import compare_runs, palette, state, wording
+from metalm.dashboard import compare_runs, palette, state, widgets, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.spread import two_axes
@@ -43,14 +43,14 @@ def show(run: Run) -> None:
             "Nothing measured along both axes yet: the first numbers come with the first meta-validation."
         )
         return
-    source = state.switch("Measured on", list(sources), "measured")
+    source = widgets.switch("Measured on", list(sources), "measured")
     points = sources[source]
     columns = points.groupby("last")["first"].min().sort_index()
     names = {last: wording.count(last) for last in columns.index}
     chosen = int(columns.index[-1])
     if len(columns) > 1:
         steps = {str(int(last)): name for last, name in names.items()}
-        chosen = int(state.notches("Outer step", list(steps), "outer_step", format_func=steps.get))
+        chosen = int(widgets.notches("Outer step", list(steps), "outer_step", format_func=steps.get))
     left, right = st.columns([3, 2])
     trained = trained_steps(run)
     with left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, state, wording
+from metalm.dashboard import contents, empty, state, widgets, wording
 from metalm.store.runs import Run
 
 
@@ -22,7 +22,7 @@ def choose() -> Run | None:
         )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        name = state.select("Run", names, "run", pinned=True)
+        name = widgets.select("Run", names, "run", pinned=True)
     with right:
         contents.link("Runs", "All runs")
     found = store.named([name])

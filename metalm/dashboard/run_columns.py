@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from metalm.dashboard import glossary, state
+from metalm.dashboard import glossary, state, widgets
 from metalm.errors import FilterError
 from metalm.store.run_fields import FACTS, RunField, field, settings
 
@@ -49,7 +49,7 @@ def choose() -> Columns:
     with drawer:
         keys = _known([*state.choices("columns"), *state.choices("sort"), *state.choices("pinned")])
         options = list(dict.fromkeys([*FACTS, *settings(), *(_found() if drawer.open else ()), *keys]))
-        chosen = state.select_many(
+        chosen = widgets.select_many(
             "Shown",
             options,
             "columns",
@@ -59,11 +59,13 @@ def choose() -> Columns:
             "none chosen: the usual ones",
         )
         shown = tuple(dict.fromkeys([FIRST, *(chosen or DEFAULT)]))
-        pinned = state.select_many(
+        pinned = widgets.select_many(
             "Pinned", options, "pinned", placeholder="the name alone", format_func=_label
         )
-        sort = state.select("Sorted by", options, "sort", index=options.index("created"), format_func=_label)
-        ascending = state.flag("Smallest first", "ascending")
+        sort = widgets.select(
+            "Sorted by", options, "sort", index=options.index("created"), format_func=_label
+        )
+        ascending = widgets.flag("Smallest first", "ascending")
     return Columns(tuple(dict.fromkeys([*shown, *pinned])), tuple(pinned), sort or "created", ascending)
 
 

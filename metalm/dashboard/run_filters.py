@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import widgets, wording
 from metalm.store.run_table import RunQuery
 
 _STATUSES = list(wording.STATUS_COLOURS)
@@ -26,10 +26,10 @@ def ask() -> RunQuery:
     """A row of controls; what they ask for. A filter that cannot be read raises only when it is used."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         hint = "name, tag, algorithm, split …"
-        search = state.text("Search", "search", placeholder=hint, width=230)
-        where = state.text(
+        search = widgets.text("Search", "search", placeholder=hint, width=230)
+        where = widgets.text(
             "Filter", "filter", placeholder="inner.lr >= 0.1 and status != failed", width=340, help=_HELP
         )
-        statuses = state.select_many("Status", _STATUSES, "status", placeholder="any", width=210)
-        archived = state.flag("Archived too", "archived")
+        statuses = widgets.select_many("Status", _STATUSES, "status", placeholder="any", width=210)
+        archived = widgets.flag("Archived too", "archived")
     return RunQuery(where=where, search=search, statuses=tuple(statuses), archived=archived)

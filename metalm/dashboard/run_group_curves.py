@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import curve_controls, curve_data, palette, run_groups, state
+from metalm.dashboard import curve_controls, curve_data, palette, run_groups, state, widgets
 from metalm.dashboard.charts.group_curves import group_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.components.chart import Figure, chart
@@ -38,7 +38,7 @@ def show(runs: Sequence[Run], ways: Ways) -> None:
         st.info(f"{len(names)} groups are selected; curves of up to {MAX_GROUPS} can be told apart.")
         return
     st.subheader("Mean and standard deviation", anchor=False)
-    part = state.switch("Part", _PARTS, "part", help="validation: meta-validation tasks after adaptation")
+    part = widgets.switch("Part", _PARTS, "part", help="validation: meta-validation tasks after adaptation")
     view = curve_controls.choose(runs, has_unit=False)
     curve = curve_data.gather(state.home().store.metrics, [run.id for run in runs], [part], view.x)
     curve_controls.tell_uncounted(runs, curve, view)

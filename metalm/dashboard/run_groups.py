@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import baseline, run_columns, run_rows, state, wording
+from metalm.dashboard import baseline, run_columns, run_rows, state, widgets, wording
 from metalm.dashboard.run_columns import Columns
 from metalm.dashboard.table_height import table_height
 from metalm.errors import FilterError
@@ -34,7 +34,7 @@ def choose() -> Ways:
     """A button that opens the choice."""
     with st.popover("Grouped by", icon=":material/group_work:", key="runs.grouped"):
         ignorable = [SEED, "split", "warm_start", *settings()]
-        ignoring = state.select_many(
+        ignoring = widgets.select_many(
             "Everything but",
             ignorable,
             "ignoring",
@@ -42,7 +42,7 @@ def choose() -> Ways:
             help="runs of a group are alike in all settings but these, and so are those they start from",
         )
         facts = ["algorithm", "split", "network", "seed", "warm_start", "tags", "trained_on"]
-        by = state.select_many(
+        by = widgets.select_many(
             "Or only by",
             [*facts, *settings()],
             "by",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import empty, run_columns, state, wording
+from metalm.dashboard import empty, run_columns, state, widgets, wording
 from metalm.dashboard.charts.parallel import parallel_coordinates
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.table_height import table_height
@@ -34,7 +34,7 @@ def parallel(query: RunQuery, selected: Sequence[Run]) -> None:
         return
     ranked = list(importance(table[varying], table[outcome])["setting"])
     usual = [*ranked, *(key for key in varying if key not in ranked)][:_USUAL]
-    chosen = state.select_many(
+    chosen = widgets.select_many(
         "Settings",
         varying,
         "axes",
@@ -109,7 +109,7 @@ def _read(query: RunQuery, selected: Sequence[Run]) -> tuple[str, pd.DataFrame]:
     """The outcome chosen, and a row a run by keys: of the selected runs, or of all that the filter has."""
     usual = ["bits_per_byte", "before", "after", "seconds", "tokens_per_second"]
     outcomes = [*usual, *state.home().store.run_table.results()]
-    outcome = state.select(
+    outcome = widgets.select(
         "Outcome", outcomes, "outcome", format_func=lambda key: field(key).label, width=320
     )
     if len(selected) > 1:

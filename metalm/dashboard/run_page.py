@@ -19,6 +19,7 @@ from metalm.dashboard import (
     run_selection,
     state,
     train_watch,
+    widgets,
     wording,
 )
 from metalm.dashboard.charts.curves import CurveView
@@ -59,7 +60,7 @@ def show(runs: list[Run], *, is_own: bool = False) -> None:
         contents.link("Run", "On a page of its own", run=run.name)
     _labels(run)
     looks = [*LOOKS, _LEARNED] if run_learned.has_any(run) else LOOKS
-    look = state.switch("Look at", looks, "look")
+    look = widgets.switch("Look at", looks, "look")
     if look not in _WATCHED:
         train_watch.head(run)
     if look in _WATCHED:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import contents, state, wording
+from metalm.dashboard import contents, state, widgets, wording
 from metalm.dashboard.table_height import table_height
 from metalm.store.adaptations import Sample
 from metalm.store.jobs import Job
@@ -109,7 +109,7 @@ def files(run: Run) -> None:
     st.caption("They lie in the home, in the folder of this run:")
     st.code(str(folder), language=None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = names[state.select("File", list(names), "file", width=360)]
+        chosen = names[widgets.select("File", list(names), "file", width=360)]
         if chosen.stat().st_size <= _DOWNLOADABLE:
             icon = ":material/download:"
             st.download_button("Download", chosen.read_bytes, chosen.name, on_click="ignore", icon=icon)

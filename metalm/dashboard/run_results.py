@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import evidence_tables, job_progress, palette, state, wording
+from metalm.dashboard import evidence_tables, job_progress, palette, state, widgets, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.compare_evidence import OWN_METHODS
 from metalm.dashboard.components.chart import chart
@@ -58,7 +58,7 @@ def _one_place(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
         f"{names.get(split_id, split_id)} · {role}": (split_id, role)
         for split_id, role in rows[["split_id", "role"]].drop_duplicates().itertuples(index=False)
     }
-    chosen = state.switch("Evaluated on", list(places), "place") if len(places) > 1 else next(iter(places))
+    chosen = widgets.switch("Evaluated on", list(places), "place") if len(places) > 1 else next(iter(places))
     split_id, role = places[chosen]
     return rows[(rows["split_id"] == split_id) & (rows["role"] == role)], names.get(split_id, split_id), role
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import compare_settings, state, wording
+from metalm.dashboard import compare_settings, state, widgets, wording
 from metalm.dashboard.charts.lineage import lineage_graph
 from metalm.dashboard.components.chart import chart
 from metalm.store.runs import Run
@@ -17,7 +17,7 @@ _MAX_RUNS = 50  # columns of a table that anybody reads
 
 def show(runs: Sequence[Run]) -> None:
     """Below the actions on several runs."""
-    if state.switch("Look at them", _LOOKS, "together") == "Lineage":
+    if widgets.switch("Look at them", _LOOKS, "together") == "Lineage":
         lineage(runs)
         return
     if len(runs) > _MAX_RUNS:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from metalm.dashboard import long_work, state, wording
+from metalm.dashboard import long_work, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.sharing.run_report import as_text, run_report
 from metalm.sharing.trackers import SOURCES, TRACKERS, export_to, import_from
@@ -81,7 +81,7 @@ def take_in() -> None:
     """Runs that another tracker has: where they are, and which of their scalars are losses."""
     st.markdown("#### From another tracker")
     st.caption("Its runs come with all their curves. They have no weights, so their status is imported.")
-    source = state.select("Tracker", [TRACKERS[name].title for name in SOURCES], "tracker", width=240)
+    source = widgets.select("Tracker", [TRACKERS[name].title for name in SOURCES], "tracker", width=240)
     tracker = next(TRACKERS[name] for name in SOURCES if TRACKERS[name].title == source)
     if not tracker.is_installed:
         st.info(f"{tracker.title} needs its library: `pip install '{tracker.requirement}'`")

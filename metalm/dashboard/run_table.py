@@ -15,6 +15,7 @@ from metalm.dashboard import (
     run_rows,
     run_views,
     state,
+    widgets,
     wording,
 )
 from metalm.dashboard.run_columns import Columns
@@ -36,7 +37,7 @@ def show() -> list[Run] | None:
     run_views.open_saved()
     query = run_filters.ask()
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = state.switch("Rows", _ROWS, "rows", help=_ROWS_HELP)
+        rows = widgets.switch("Rows", _ROWS, "rows", help=_ROWS_HELP)
         columns = run_columns.choose() if rows in _ROWS[:2] else Columns()
         ways = run_groups.choose() if rows == "Groups" else None
         run_views.choose()
@@ -59,7 +60,7 @@ def show() -> list[Run] | None:
     if ways is not None:
         alive(run_groups.show)(query, columns, ways, is_live)
     else:
-        at = state.page(-(-num // PAGE), "page") if num > PAGE else 1
+        at = widgets.page(-(-num // PAGE), "page") if num > PAGE else 1
         alive(_rows)(query, columns, num, (at - 1) * PAGE, is_live)
     selected = _selected(query)
     if ways is not None and len(selected) > 1:  # one run alone is shown in full

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import long_work, state, wording
+from metalm.dashboard import long_work, state, widgets, wording
 from metalm.dashboard.charts.matrices import leakage_heatmap
 from metalm.dashboard.components.chart import chart
 from metalm.errors import MetalmError
@@ -25,7 +25,7 @@ def show(split: Split) -> None:
     audit = audited(split)
     if audit is None:
         return
-    kind = state.switch("Compare", list(_KINDS), "leak", format_func=_KINDS.get)
+    kind = widgets.switch("Compare", list(_KINDS), "leak", format_func=_KINDS.get)
     rows = audit.rows[audit.rows["kind"] == kind]
     if audit.every > 1:
         st.caption(f"The split is large: one unit in {audit.every} was compared.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import contents, empty, split_audit, split_results, state, wording
+from metalm.dashboard import contents, empty, split_audit, split_results, state, widgets, wording
 from metalm.dashboard.charts.texts import task_sizes
 from metalm.dashboard.components.chart import chart
 from metalm.dashboard.table_height import table_height
@@ -81,7 +81,7 @@ def _entry(split: Split) -> None:
         f"content hash `{split.id}` · meta-test opened {wording.things(opened, 'time')}",
         help="Equal hashes: the same bytes in the same roles. Only results of equal hashes are compared.",
     )
-    what = state.switch("Look at", ["Tasks", "Results", "Sizes", "Leakage audit"], "look")
+    what = widgets.switch("Look at", ["Tasks", "Results", "Sizes", "Leakage audit"], "look")
     if what == "Tasks":
         _tasks(split)
     elif what == "Results":

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import compare_facets, contents, glossary, state, wording
+from metalm.dashboard import compare_facets, contents, glossary, state, widgets, wording
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.matrices import task_heatmap
 from metalm.dashboard.components.chart import chart
@@ -26,18 +26,18 @@ def show(split: Split) -> None:
     roles = list(dict.fromkeys(places["role"]))
     columns = st.columns([1, 1, 1, 2], vertical_alignment="bottom")
     with columns[0]:
-        role = state.select("Role", roles, "role", help=glossary.lines(*roles))
+        role = widgets.select("Role", roles, "role", help=glossary.lines(*roles))
     sizes = {
         str(size): bytes_label(size)
         for size in sorted(places.loc[places["role"] == role, "support_bytes"], reverse=True)
     }
     with columns[1]:
         told = glossary.TERMS["support set"]
-        size = int(state.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
+        size = int(widgets.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
     results = state.home().store.task_results
     table = _table(str(state.home().path), split.id, role, size, results.version())
     with columns[2]:
-        by = state.select("Tasks by", compare_facets.offered(split, set(table.index)), "by")
+        by = widgets.select("Tasks by", compare_facets.offered(split, set(table.index)), "by")
     if table.empty:
         st.info("The runs have seen every task that was evaluated here.")
         return

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import state, widgets, wording
 from metalm.errors import MetalmError, SplitError
 from metalm.text.splits import ROLES, Role, random_roles, roles_by_group
 from metalm.text.tasks import Task
@@ -18,7 +18,7 @@ _WAYS = ["by hand", "by group", "at random"]
 def role_table(tasks: list[Task]) -> dict[str, Role]:
     """The table in which roles are given; a role for each task id that has one."""
     st.markdown("#### 2 · Give each task a role")
-    way = state.switch("Give roles", _WAYS, "roles")
+    way = widgets.switch("Give roles", _WAYS, "roles")
     # In one place, whatever is asked: what is typed below, before the page is redrawn, would else be lost.
     with st.container():
         try:
@@ -103,12 +103,12 @@ def _by_group(tasks: list[Task]) -> dict[str, Role]:
         return {}
     key, validation, test = st.columns(3)
     with key:
-        group = state.select("Group by", keys, "group")
+        group = widgets.select("Group by", keys, "group")
     values = sorted({task.groups[group] for task in tasks if group in task.groups})
     with validation:
-        to_validation = state.select_many("to meta-validation", values, "group-validation")
+        to_validation = widgets.select_many("to meta-validation", values, "group-validation")
     with test:
-        to_test = state.select_many(
+        to_test = widgets.select_many(
             "to meta-test", [v for v in values if v not in to_validation], "group-test"
         )
     return roles_by_group(tasks, group, validation=to_validation, test=to_test)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import state, widgets, wording
 from metalm.text.corpora import Corpus
 from metalm.text.tasks import MIN_TASK_BYTES, Task
 
@@ -21,12 +21,16 @@ def chosen_tasks(corpora: list[Corpus]) -> list[Task]:
     left, middle, right = st.columns([1, 2, 2], vertical_alignment="bottom")
     with left:
         options = ["all", *kinds]
-        kind = state.select("Kind", options, "kind", format_func=lambda k: "every kind" if k == "all" else k)
+        kind = widgets.select(
+            "Kind", options, "kind", format_func=lambda k: "every kind" if k == "all" else k
+        )
     offered = [c for c in corpora if kind in ("all", c.groups.get("kind"))]
     with middle:
-        names = state.select_many("Corpora", [c.name for c in offered], "corpora", placeholder="all of them")
+        names = widgets.select_many(
+            "Corpora", [c.name for c in offered], "corpora", placeholder="all of them"
+        )
     with right:
-        by = state.select("Cut into tasks", list(_CUTS), "by", format_func=_CUTS.get)
+        by = widgets.select("Cut into tasks", list(_CUTS), "by", format_func=_CUTS.get)
     chosen = [c for c in offered if not names or c.name in names]
     kilobytes = _chunk_size() if by == "chunks" else 0
     tasks = state.tasks(chosen, by, kilobytes * 1000)

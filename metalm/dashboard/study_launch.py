@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from metalm.dashboard import empty, state
+from metalm.dashboard import empty, state, widgets
 from metalm.dashboard.train_settings import entered, setting
 from metalm.studies import kept
 from metalm.studies.kinds import KINDS, kind_of
@@ -23,11 +23,11 @@ def show() -> None:
         empty.nothing("No split yet.", "A study learns and judges on a split of tasks.", page="Tasks")
         return
     questions = {name: kind_of(name).question for name in KINDS}
-    kind = state.select("Question", list(questions), "kind", format_func=questions.get)
+    kind = widgets.select("Question", list(questions), "kind", format_func=questions.get)
     st.markdown(f":gray[{kind_of(kind).explanation}]")
     fields = kind_of(kind).settings()
     with st.container(border=True):
-        state.text("Name", "study_name", placeholder=kind)
+        widgets.text("Name", "study_name", placeholder=kind)
         _fields(kind, [each for each in fields if each[0] not in _DETAILS], splits)
         with st.expander("More settings"):
             _fields(kind, [each for each in fields if each[0] in _DETAILS], splits)
@@ -47,7 +47,7 @@ def _field(kind: str, name: str, hint: Any, f: Any, splits: list[str]) -> None:
     label, help = name.replace("_", " ").capitalize(), f.metadata["help"]
     if name == "split":
         index = splits.index(f.default) if f.default in splits else 0
-        state.select(label, splits, "split", index=index, pinned=True, help=help)
+        widgets.select(label, splits, "split", index=index, pinned=True, help=help)
     else:
         setting(f"{kind}.{name}", f.default, f, hint, label, help=help)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, state, wording
+from metalm.dashboard import contents, state, widgets, wording
 from metalm.store.studies import Study
 from metalm.studies.kinds import KINDS, kind_of
 
@@ -17,7 +17,7 @@ def choose() -> Study | None:
         questions()
         return None
     label = {name: f"{name} · {wording.ago(study.created_at)}" for name, study in studies.items()}
-    name = state.select("Study", list(studies), "study", pinned=True, format_func=label.get)
+    name = widgets.select("Study", list(studies), "study", pinned=True, format_func=label.get)
     return studies[name]
 
 

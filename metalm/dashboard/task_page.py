@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, glossary, state, task_results, task_samples, task_text, wording
+from metalm.dashboard import (
+    contents,
+    empty,
+    glossary,
+    state,
+    task_results,
+    task_samples,
+    task_text,
+    widgets,
+    wording,
+)
 from metalm.text.splits import Split, SplitTask
 
 _LOOKS = ["Results", "Over training", "Samples", "Text", "Leakage"]
@@ -31,18 +41,18 @@ def show() -> None:
     left, right = st.columns(2)
     with left:
         split = splits[
-            state.select("Split", list(splits), "split", pinned=True, help=glossary.TERMS["split"])
+            widgets.select("Split", list(splits), "split", pinned=True, help=glossary.TERMS["split"])
         ]
     members = {member.task.name: member for member in split.tasks}
     with right:
         member = members[
-            state.select("Task", list(members), "task", pinned=True, help=glossary.TERMS["task"])
+            widgets.select("Task", list(members), "task", pinned=True, help=glossary.TERMS["task"])
         ]
     _head(split, member)
     looks = (
         _LOOKS if member.role == "meta-validation" else [look for look in _LOOKS if look != "Over training"]
     )
-    look = state.switch("Look at", looks, "look")
+    look = widgets.switch("Look at", looks, "look")
     if look == "Results":
         task_results.show(split, member)
     elif look == "Over training":

@@ -6,7 +6,16 @@ import pandas as pd
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import compare_evidence, contents, evidence_tables, glossary, palette, state, wording
+from metalm.dashboard import (
+    compare_evidence,
+    contents,
+    evidence_tables,
+    glossary,
+    palette,
+    state,
+    widgets,
+    wording,
+)
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.charts.spread import task_over_training
 from metalm.dashboard.compare_evidence import OWN_METHODS
@@ -38,7 +47,7 @@ def show(split: Split, member: SplitTask) -> None:
     if len(tracks) > 1:
         with right:
             told = glossary.lines("static track", "online track")
-            track = state.switch("Track", tracks, "track", format_func=_TRACKS.get, help=told)
+            track = widgets.switch("Track", tracks, "track", format_func=_TRACKS.get, help=told)
     rows = rows[rows["track"] == track]
     with left:
         size = support_size(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import contents, state, task_text, wording
+from metalm.dashboard import contents, state, task_text, widgets, wording
 from metalm.dashboard.adapt_run import is_ready
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.errors import MetalmError
@@ -46,9 +46,11 @@ def show(split: Split, member: SplitTask) -> None:
         return
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     with left:
-        run = runs[state.select("Run", list(runs), "run", pinned=True)]
+        run = runs[widgets.select("Run", list(runs), "run", pinned=True)]
     with middle:
-        size = int(state.select("Support set", list(_SUPPORT), "support", index=1, format_func=_SUPPORT.get))
+        size = int(
+            widgets.select("Support set", list(_SUPPORT), "support", index=1, format_func=_SUPPORT.get)
+        )
     with right:
         asked = st.button("Write", type="primary", icon=":material/edit_note:", width="stretch")
     if state.home().has_seen(run.id, member.task):

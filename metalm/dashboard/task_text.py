@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import split_audit, state, wording
+from metalm.dashboard import split_audit, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.text.splits import Split, SplitTask
 from metalm.text.tasks import TaskText
@@ -28,7 +28,7 @@ def show(split: Split, member: SplitTask) -> None:
         f"Bytes 0 to {cut.train_end:,} are the support part, {cut.query_begin:,} to {cut.query_end:,} the "
         "query set that is judged; the gap between them is read by nobody."
     )
-    part = state.switch("Part", [_BEGIN, _SUPPORT, _QUERY], "part")
+    part = widgets.switch("Part", [_BEGIN, _SUPPORT, _QUERY], "part")
     # Plain, so that nothing in it is read as markdown.
     st.code(_piece(text, part), language=None, wrap_lines=True, height=420)
 

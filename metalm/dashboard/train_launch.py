@@ -15,6 +15,7 @@ from metalm.dashboard import (
     state,
     train_estimate,
     train_settings,
+    widgets,
     wording,
 )
 from metalm.errors import ConfigError, MetalmError
@@ -70,12 +71,12 @@ def _choices(splits: list[str]) -> tuple[str, RunConfig, Run | None, DeltaGenera
     columns = st.columns(3)
     with columns[0]:
         told = "Which tasks are learned from, chosen by and judged on."
-        split = state.select("Split", splits, "split", index=_usual(splits), pinned=True, help=told)
+        split = widgets.select("Split", splits, "split", index=_usual(splits), pinned=True, help=told)
         _roles(split)
     with columns[1]:
         parent = _parent()
     with columns[2]:
-        preset = state.select(
+        preset = widgets.select(
             "Network",
             list(PRESETS),
             "preset",
@@ -96,7 +97,7 @@ def _network(config: RunConfig, parent: Run | None) -> str:
 
 
 def _algorithm() -> str:
-    name = state.select(
+    name = widgets.select(
         "Algorithm",
         list(ALGORITHMS),
         "algorithm",
@@ -123,7 +124,7 @@ def _roles(split: str) -> None:
 
 def _parent() -> Run | None:
     finished = {run.name: run for run in state.home().runs() if run.status == "finished"}
-    name = state.select(
+    name = widgets.select(
         "Start from", [_NO_INIT, *finished], "init", help="Warm start: a finished run's weights."
     )
     st.caption(

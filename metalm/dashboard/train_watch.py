@@ -7,7 +7,17 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import curve_controls, curve_data, diagnostics, empty, glossary, palette, state, wording
+from metalm.dashboard import (
+    curve_controls,
+    curve_data,
+    diagnostics,
+    empty,
+    glossary,
+    palette,
+    state,
+    widgets,
+    wording,
+)
 from metalm.dashboard.charts.curves import learning_curves
 from metalm.dashboard.charts.lines import CurveView
 from metalm.dashboard.charts.resources import RESOURCES, resource_curves
@@ -36,9 +46,9 @@ def show() -> None:
     known = {run.name: run for run in runs}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        name = state.select("Run", list(known), "watch", pinned=True)
+        name = widgets.select("Run", list(known), "watch", pinned=True)
     with right:
-        look = state.switch("Look at", _LOOKS, "look")
+        look = widgets.switch("Look at", _LOOKS, "look")
     view = curve_controls.choose([known[name]]) if look == "Curves" else CurveView()
     panel(known[name], look, view)
 

@@ -7,14 +7,14 @@ from streamlit.testing.v1 import AppTest
 def chooser():
     import streamlit as st
 
-    from metalm.dashboard import state
+    from metalm.dashboard import state, widgets
 
-    fruit = state.select("Fruit", ["apple", "pear", "plum"], "fruit", pinned=True)
-    state.select("Size", ["small", "large"], "size")
-    view = state.switch("View", ["list", "table"], "view")
-    many = state.select_many("Colours", ["red", "green", "blue"], "colours")
-    is_on = state.flag("Archived", "archived")
-    typed = state.text("Search", "search")
+    fruit = widgets.select("Fruit", ["apple", "pear", "plum"], "fruit", pinned=True)
+    widgets.select("Size", ["small", "large"], "size")
+    view = widgets.switch("View", ["list", "table"], "view")
+    many = widgets.select_many("Colours", ["red", "green", "blue"], "colours")
+    is_on = widgets.flag("Archived", "archived")
+    typed = widgets.text("Search", "search")
     st.write(f"{fruit}|{view}|{','.join(many)}|{is_on}|{typed}")
     st.button("choose plum", on_click=state.choose_all, args=({"fruit": "plum", "view": None},))
 
@@ -90,13 +90,13 @@ def test_a_choice_that_came_by_the_address_is_remembered_on_the_way_to_another_p
 def two_pages():
     import streamlit as st
 
-    from metalm.dashboard import state
+    from metalm.dashboard import widgets
 
-    if state.flag("narrow", "narrow"):
+    if widgets.flag("narrow", "narrow"):
         offered = {"options": ["red", "green"], "elsewhere": ["red", "green", "blue"], "max_selections": 1}
     else:
         offered = {"options": ["red", "green", "blue"]}
-    st.write(",".join(state.select_many("Colours", name="colours", **offered)))
+    st.write(",".join(widgets.select_many("Colours", name="colours", **offered)))
 
 
 def test_what_another_page_cannot_offer_stays_chosen():
@@ -124,9 +124,9 @@ def test_what_an_address_says_twice_is_chosen_once():
 def places():
     import streamlit as st
 
-    from metalm.dashboard import state
+    from metalm.dashboard import state, widgets
 
-    st.write(f"{state.page(7, 'page')} {state.looked_at('seen')}")
+    st.write(f"{widgets.page(7, 'page')} {state.looked_at('seen')}")
 
 
 @pytest.mark.parametrize(
