@@ -66,7 +66,7 @@ def _head(demo: Demo) -> None:
 def _progress(part: Part) -> None:
     name, steps = wording.plain(run_name(part.run_id)), list(part.steps)
     if part.error:
-        st.error(f"{name}: {part.error}")
+        st.error(wording.plain(f"{name}: {part.error}"))
     elif part.total is None or not steps:
         st.progress(0.0, text=f"**{name}**: loading")
     else:

@@ -75,7 +75,7 @@ def _read(ids: Sequence[str]) -> list[AdaptationRecord]:
         try:
             records.append(state.home().store.adaptations.get(record_id))
         except NotFoundError as error:
-            st.warning(str(error))
+            st.warning(wording.plain(str(error)))
     return [record for record in records if record.query == records[0].query]
 
 

@@ -99,7 +99,7 @@ def _compared(run_id: str, name: str, support: bytes, query: bytes, key: Hashabl
         try:
             found = home.resembles(run_id, support, query, on_progress=on_progress)
         except MetalmError as error:
-            st.error(str(error))
+            st.error(wording.plain(str(error)))
             return None
     state.keep_result(key, found)
     return found

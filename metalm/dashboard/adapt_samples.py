@@ -47,7 +47,7 @@ def show(adapted: Sequence[Adapted], *, can_write: bool = True) -> None:
         return
     if writing is not None:
         for error in [part.error for part in writing.parts if part.error]:
-            st.error(error)
+            st.error(wording.plain(error))
     texts(adapted)
     if can_write:
         with st.popover("Write anew", icon=":material/edit:"), st.form("write", border=False):

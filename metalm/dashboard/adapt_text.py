@@ -51,7 +51,7 @@ def choose(runs: Sequence[Run]) -> CutText | None:
     try:
         support, query = cut_paste(text, share)
     except MetalmError as error:
-        st.warning(str(error))
+        st.warning(wording.plain(str(error)))
         return None
     _show_cut(support, query, dropped)
     return CutText(name, support, query, task)
@@ -121,7 +121,7 @@ def _sample(task: Task, runs: Sequence[Run]) -> tuple[str, str]:
     try:
         text = state.home().text_of(task)
     except MetalmError as error:
-        st.warning(str(error))
+        st.warning(wording.plain(str(error)))
         return "", ""
     if trained := [run.name for run in runs if state.home().has_seen(run.id, task)]:
         names = wording.plain(", ".join(trained))

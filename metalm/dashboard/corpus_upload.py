@@ -77,7 +77,7 @@ def _path() -> list[Staged]:
         return []
     path = Path(typed.strip()).expanduser()
     if not path.exists():
-        st.error(f"no file {str(path)!r} on this machine")
+        st.error(wording.plain(f"no file {str(path)!r} on this machine"))
         return []
     return [Staged(path.name, path)]
 
@@ -110,7 +110,7 @@ def _with_columns(item: Staged, encoding: str) -> Staged:
     try:
         found = columns(item.path, item.name, encoding)
     except MetalmError as error:
-        st.warning(str(error))
+        st.warning(wording.plain(str(error)))
         return item
     label, text, group = st.columns([2, 2, 2], vertical_alignment="bottom")
     label.markdown(f"**{item.name}**  \n:gray[a table of {wording.things(len(found.names), 'column')}]")

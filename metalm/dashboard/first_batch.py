@@ -23,7 +23,7 @@ def show(split: str, config: RunConfig) -> None:
     try:
         visits = _visits(str(state.home().path), state.home().split(split).hash, split, config.to_json())
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     st.caption(
         f"Outer step 1 with seed {config.seed}, drawn from meta-train tasks, never from a task's tail. "

@@ -94,5 +94,5 @@ def _latest(runs: list[Run]) -> None:
                     f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"
                 )
                 if run.error:
-                    st.error(run.error)
+                    st.error(wording.plain(run.error))
                 contents.link("Runs", "Open", runs=run.name)

@@ -93,6 +93,6 @@ def _ended(names: dict[str, str]) -> None:
             f"{title(job, names)} {wording.status_badge(job.status)} :gray[{wording.ago(job.finished_at)}]"
         )
         if job.error:
-            st.error(job.error)
+            st.error(wording.plain(job.error))
             with st.expander("Traceback"):
                 st.code(job.traceback, language=None)

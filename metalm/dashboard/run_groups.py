@@ -62,7 +62,7 @@ def show(query: RunQuery, columns: Columns, ways: Ways, is_live: bool) -> None:
     try:
         groups = groups_of(ways)
     except FilterError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     frame = run_rows.read(query, columns)
     table = summary(frame, groups, columns.keys)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from metalm.dashboard import run_sharing, state
+from metalm.dashboard import run_sharing, state, wording
 from metalm.errors import BundleError, MetalmError
 from metalm.store.runs import Run
 
@@ -54,7 +54,7 @@ def _take(bring_in) -> None:
         with st.spinner("Taking the run in …"):
             run = bring_in()
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     state.notice(f"{run.name} is imported.")
     state.choose_all({"view": None, "runs": [run.name]})

@@ -113,7 +113,7 @@ def _take(tracker: str, place: str, losses: dict[str, str]) -> None:
 
             runs = import_from(state.home(), tracker, place, losses, on_read=on_read)
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     state.notice(f"{wording.things(len(runs), 'run')} imported.")
     state.choose_all({"view": None, "runs": [run.name for run in runs]})

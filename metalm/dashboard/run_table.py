@@ -44,7 +44,7 @@ def show() -> list[Run] | None:
     try:
         num = state.home().store.run_table.count(query)
     except FilterError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return None
     if not num:
         _nothing()

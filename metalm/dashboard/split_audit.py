@@ -52,7 +52,7 @@ def audited(split: Split) -> Audit | None:
             "audit", split.id, "Comparing all texts of the split, once …", work, key="audit"
         )
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return None
 
 

@@ -24,7 +24,7 @@ def role_table(tasks: list[Task]) -> dict[str, Role]:
         try:
             draft = _drafted(tasks, way)
         except SplitError as error:
-            st.error(str(error))
+            st.error(wording.plain(str(error)))
             draft = {}
     table = pd.DataFrame(
         {
@@ -151,7 +151,7 @@ def freeze_form(tasks: list[Task], roles: dict[str, Role]) -> None:
         with st.spinner("Freezing the split …"):
             split = state.home().freeze_split(name.strip(), tasks, roles)
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     state.notice(f"Split {split.name} is frozen.")
     state.choose_all({"split": split.name, "view": None})

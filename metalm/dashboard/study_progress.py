@@ -119,7 +119,7 @@ def _failure(study: Study) -> None:
     """What went wrong when it was last carried out."""
     last = next((job for job in state.jobs().recent() if job.payload.get("study") == study.id), None)
     if last is not None and last.error and state.jobs().study_job(study.id) is None:
-        st.error(last.error)
+        st.error(wording.plain(last.error))
         with st.expander("Traceback"):
             st.code(last.traceback, language=None)
 

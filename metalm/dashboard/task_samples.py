@@ -38,7 +38,7 @@ def show(split: Split, member: SplitTask) -> None:
     try:
         text = state.home().text_of(member.task)
     except MetalmError as error:
-        st.warning(str(error))
+        st.warning(wording.plain(str(error)))
         return
     runs = {run.name: run for run in state.home().runs() if is_ready(run)}
     if not runs:
@@ -101,7 +101,7 @@ def _write(run: Run, text: TaskText, size: int) -> _Written | None:
                 samples=samples,
             )
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return None
     before, after = samples
     bits = _bits(ends[0]), _bits(ends[-1])

@@ -18,7 +18,7 @@ def show(split: Split, member: SplitTask) -> None:
     try:
         text = state.home().text_of(member.task)
     except MetalmError as error:
-        st.warning(str(error))
+        st.warning(wording.plain(str(error)))
         return
     if not is_open(split, member):
         offer(split, member, "Open meta-test and show the text")

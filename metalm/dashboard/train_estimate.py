@@ -52,10 +52,10 @@ def _outcome(calibration: Calibration, split: str, config: RunConfig, seeds: int
     try:
         estimate = calibration.estimate()
     except MetalmError as error:
-        st.error(str(error))
+        st.error(wording.plain(str(error)))
         return
     except RuntimeError as error:  # torch's way to say that memory is not enough
-        st.error(f"The first steps of such a run failed: {error}")
+        st.error(wording.plain(f"The first steps of such a run failed: {error}"))
         return
     expected = forecast(estimate, config)
     _figures(estimate, expected)

@@ -116,7 +116,7 @@ def failure(run: Run) -> None:
     if run.status == "interrupted":
         st.warning("The process that trained it ended. It resumes from its last checkpoint on the Runs page.")
     if run.error:
-        st.error(run.error)
+        st.error(wording.plain(run.error))
     if run.traceback:
         with st.expander("Traceback"):
             st.code(run.traceback, language=None)

@@ -12,6 +12,9 @@ PAGES = [
     ("overview", {}),
     ("train", {"view": "Watch", "watch": NAME}),
     ("train", {"view": "Queue"}),
+    ("train", {"view": "Watch", "watch": "other"}),
+    ("run", {"run": "other"}),
+    ("runs", {"filter": f"{NAME} = 1"}),
     ("runs", {"runs": NAME, "baseline": NAME}),
     ("runs", {"runs": [NAME, "other"], "together": "Lineage"}),
     *[("run", {"run": NAME, "look": look}) for look in ("Curves", "Results", "Settings", "Diagnostics")],
@@ -41,7 +44,9 @@ def named(texts):
         texts.create_run(tiny_config(budget__amount="2", validation__every="1"), NAME, name=NAME).id
     )
     texts.set_tags(run.id, [NAME])
-    texts.store.runs.add(dataclasses.replace(run, id="e" * 12, name="other", parent=run.id))
+    texts.store.runs.add(
+        dataclasses.replace(run, id="e" * 12, name="other", parent=run.id, status="failed", error=NAME)
+    )
     return texts
 
 
