@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import adapt_samples, state, wording
+from metalm.dashboard import adapt_samples, state, widgets, wording
 from metalm.dashboard.adapt_text import CutText, opened
 from metalm.errors import MetalmError
 from metalm.jobs.demo import DemoRequest
@@ -52,23 +52,11 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
 
 def _inner() -> tuple[int | None, float | None]:
     """Steps and step size; None is what each run tuned."""
-    steps, lr = st.columns(2)
-    return (
-        steps.number_input(
-            "Adaptation steps",
-            0,
-            200,
-            None,
-            placeholder=_TUNED,
-            help="0 to 200; left empty: what tuning chose for each run",
-        ),
-        lr.number_input(
-            "Step size",
-            0.0,
-            100.0,
-            None,
-            placeholder=_TUNED,
-            format="%g",
-            help="0 to 100; left empty: each run's own",
-        ),
-    )
+    left, right = st.columns(2)
+    with left:
+        told = "0 to 200; left empty: what tuning chose for each run"
+        steps = widgets.number("Adaptation steps", 0, 200, "adapt_steps", placeholder=_TUNED, help=told)
+    with right:
+        told = "0 to 100; left empty: each run's own"
+        lr = widgets.number("Step size", 0.0, 100.0, "adapt_lr", placeholder=_TUNED, format="%g", help=told)
+    return steps, lr

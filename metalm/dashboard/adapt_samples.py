@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import state, wording
+from metalm.dashboard import state, widgets, wording
 from metalm.dashboard.adapt_shown import Adapted, of_demo
 from metalm.jobs.demo import Demo, Writing
 from metalm.store.adaptations import Sample
@@ -16,22 +16,20 @@ _EVERY = 0.4  # seconds between two looks at what is written
 
 def settings() -> Writing:
     """How runs are to write, in four fields side by side."""
-    size, temperature, top_p, seed = st.columns(4)
-    return Writing(
-        num_bytes=size.number_input("Bytes of the samples", 0, 2000, 300, 50, help="0 lets nobody write"),
-        temperature=temperature.number_input(
-            "Temperature", 0.0, 2.0, 0.8, 0.1, help="of the samples: 0 takes the likeliest token every time"
-        ),
-        top_p=top_p.number_input(
-            "Top-p",
-            0.01,
-            1.0,
-            1.0,
-            0.05,
-            help="draw from the fewest likeliest tokens whose chances come to this; 1 draws from all",
-        ),
-        seed=seed.number_input("Seed", 0, 2**31 - 1, 0, help="the same seed gives the same text"),
-    )
+    first, second, third, fourth = st.columns(4)
+    with first:
+        told = "0 lets nobody write"
+        size = widgets.number("Bytes of the samples", 0, 2000, "write_bytes", default=300, step=50, help=told)
+    with second:
+        told = "of the samples: 0 takes the likeliest token every time"
+        heat = widgets.number("Temperature", 0.0, 2.0, "temperature", default=0.8, step=0.1, help=told)
+    with third:
+        told = "draw from the fewest likeliest tokens whose chances come to this; 1 draws from all"
+        top_p = widgets.number("Top-p", 0.01, 1.0, "top_p", default=1.0, step=0.05, help=told)
+    with fourth:
+        told = "the same seed gives the same text"
+        seed = widgets.number("Seed", 0, 2**31 - 1, "write_seed", default=0, help=told)
+    return Writing(num_bytes=size, temperature=heat, top_p=top_p, seed=seed)
 
 
 def show(adapted: Sequence[Adapted], *, can_write: bool = True) -> None:
@@ -50,10 +48,10 @@ def show(adapted: Sequence[Adapted], *, can_write: bool = True) -> None:
             st.error(wording.plain(error))
     texts(adapted)
     if can_write:
-        with st.popover("Write anew", icon=":material/edit:"), st.form("write", border=False):
+        with st.popover("Write anew", icon=":material/edit:"):
             wanted = settings()
             st.caption("The runs adapt again first, as they did; the texts here are replaced.")
-            if st.form_submit_button("Write", type="primary"):
+            if st.button("Write", type="primary"):
                 state.jobs().demos.rewrite(ids, wanted)
                 st.rerun()
 

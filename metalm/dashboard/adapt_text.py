@@ -70,6 +70,7 @@ def _paste() -> tuple[str, str]:
         key="adapt.pasted",
         persist_state="session",
         height=180,
+        max_chars=MAX_BYTES,  # a browser chokes on megabytes
         placeholder=f"Paste {wording.size(MIN_PASTE_BYTES)} or more of any language, code, poetry …",
         label_visibility="collapsed",
     )

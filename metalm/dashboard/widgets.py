@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from metalm.dashboard import state
 
+Number = TypeVar("Number", int, float)
 _WIDGET = "widget."
 
 
@@ -89,7 +90,24 @@ def slider(
         chosen = default
     st.session_state[key] = min(max(chosen, low), high) if math.isfinite(chosen) else default
     value = st.slider(label, low, high, step=step, key=key, on_change=_adopt, args=(name,), **kwargs)
-    state.publish(name, f"{value:g}", f"{default:g}")
+    state.publish(name, _written(value), _written(default))
+    return value
+
+
+def number(
+    label: str, low: Number, high: Number, name: str, *, default: Number | None = None, **kwargs: Any
+) -> Number | None:
+    """A number between two, whole where they are; it stands in the URL. default None: it may be empty."""
+    key = _WIDGET + name
+    try:
+        chosen = type(low)(state.choice(name, "")[:20])
+    except ValueError:
+        chosen = default
+    st.session_state[key] = chosen if chosen is not None and low <= chosen <= high else default
+    if default is None:
+        kwargs["value"] = None
+    value = st.number_input(label, low, high, key=key, on_change=_adopt, args=(name,), **kwargs)
+    state.publish(name, _written(value), _written(default))
     return value
 
 
@@ -134,10 +152,14 @@ def _turn(name: str, key: str) -> None:
     state.choose(name, str(st.session_state[key]))
 
 
+def _written(value: float | None) -> str | None:
+    return None if value is None else f"{value:.10g}"
+
+
 def _adopt(name: str, kept: Sequence[str] = ()) -> None:
     value = st.session_state[_WIDGET + name]
     if isinstance(value, bool):
         value = "yes" if value else None
-    if isinstance(value, float):
-        value = f"{value:g}"
+    if isinstance(value, int | float):
+        value = _written(value)
     state.choose(name, [*value, *kept] if kept else value)

@@ -145,3 +145,41 @@ def test_places_of_an_address_are_taken_as_far_as_they_mean_something(page, seen
     app.run()
     assert not app.exception
     assert app.markdown[0].value == told
+
+
+def numbers():
+    import streamlit as st
+
+    from metalm.dashboard import widgets
+
+    whole = widgets.number("Seed", 0, 2**31 - 1, "seed", default=0)
+    part = widgets.number("Rate", 0.0, 1.0, "rate")
+    st.write(f"{whole!r} {part!r}")
+
+
+@pytest.mark.parametrize(
+    ("seed", "rate", "shown"),
+    [
+        (None, None, "0 None"),
+        ("2147483647", "0.05", "2147483647 0.05"),
+        ("-1", "nan", "0 None"),
+        ("1.5", "2", "0 None"),
+        ("9" * 5000, "x", "0 None"),
+    ],
+)
+def test_a_number_of_the_address_is_taken_where_it_fits(seed, rate, shown):
+    app = AppTest.from_function(numbers)
+    app.query_params |= {name: value for name, value in (("seed", seed), ("rate", rate)) if value}
+    app.run()
+    assert not app.exception
+    assert app.markdown[0].value == shown
+
+
+def test_a_number_that_was_entered_stands_in_the_address():
+    app = AppTest.from_function(numbers).run()
+    app.number_input[0].set_value(1234567890).run()
+    app.number_input[1].set_value(0.125).run()
+    assert dict(app.query_params) == {"seed": "1234567890", "rate": "0.125"}
+    app.number_input[0].set_value(0).run()
+    app.number_input[1].set_value(None).run()
+    assert not app.query_params
