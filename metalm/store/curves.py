@@ -73,16 +73,20 @@ def _spans(curve: pd.DataFrame, within: Within, *, also_whole: bool = False) -> 
     also_whole: also where none does.
     """
     low, high = within
-    spans = {}
-    for run, points in curve.sort_values("step").groupby("run"):
-        chosen = points["x"].between(low, high)
-        # A point stands at the end of its bucket: the one behind the range begins in it.
-        if points["x"].is_monotonic_increasing and points["x"].iloc[0] < high:
-            chosen |= points.index == points.index[points["x"] > high][:1].min()
-        inside = points[chosen]
-        if (inside["reports"] > 1).any() or (also_whole and len(inside)):
-            spans[run] = (int(inside["first_step"].min()), int(inside["step"].max()))
-    return spans
+    points = curve.sort_values(["run", "step"], kind="stable")
+    runs, x = points["run"].to_numpy(), points["x"].to_numpy(float)
+    is_first = np.append(True, runs[1:] != runs[:-1])[: len(x)]
+    begins, is_behind = np.flatnonzero(is_first), x > high
+    chosen = (x >= low) & ~is_behind
+    # A point stands at the end of its bucket: the one behind the range begins in it, where x only rises.
+    falls = np.append(False, x[1:] < x[:-1])[: len(x)] & ~is_first
+    for begin, end in zip(begins, np.append(begins[1:], len(x)), strict=True):
+        if x[begin] < high and is_behind[end - 1] and not falls[begin:end].any():
+            chosen[begin + np.argmax(is_behind[begin:end])] = True
+    found = points[chosen].groupby("run").agg({"first_step": "min", "step": "max", "reports": "max"})
+    if not also_whole:
+        found = found[found["reports"] > 1]
+    return {run: (first, last) for run, first, last in found[["first_step", "step"]].itertuples()}
 
 
 def _interpolated(curve: pd.DataFrame, lines: pd.DataFrame) -> np.ndarray:

@@ -5,8 +5,8 @@ A line has a point for each bucket of 1, 2, 4, 8 ... outer steps, as many as it 
 on; its first and its last report are points of their own. A point has the sums of its reports, and those of
 the one that costs least and the one that costs most.
 
-Of runs with many steps the buckets of 16 and of 512 steps are kept in the table `coarse`. They are made once
-a run has 2,048 new steps: now and then while it trains, or by the first who reads.
+Of runs with many steps the buckets of 16, 128 and 1024 steps are kept in the table `coarse`. They are made
+once a run has 2,048 new steps: now and then while it trains, or by the first who reads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pyarrow as pa
 from metalm.store import line_queries as sql
 from metalm.store.database import Database, Transaction
 
-LEVELS = (16, 512)
+LEVELS = (16, 128, 1024)
 _ENOUGH_STEPS = 2048  # of fewer, a coarse level would save nothing
 _LATE_STEPS = 64
 _ENOUGH_POINTS = 200_000
@@ -47,13 +47,13 @@ class Family:
         """Tasks have none: one of them has few of the rows."""
         return not self.by_task
 
-    @property
-    def values(self) -> list:
-        """What the query of its reports wants bound."""
+    def values(self, wanted: Sequence[tuple]) -> list:
+        """What the query of its reports wants bound: of these runs, as `line_queries` has them."""
+        span = [min((row[1] for row in wanted), default=0), max((row[2] for row in wanted), default=0)]
         if self.part_names:
             names = list(self.part_names)
-            return [self.by_task, *names, names, self.task_id, self.task_id]
-        return [self.root, self.weights]
+            return [*_columns(wanted), self.by_task, *names, *span, names, self.task_id, self.task_id]
+        return [*_columns(wanted), *span, self.root, self.weights]
 
 
 class Lines:
@@ -107,7 +107,7 @@ class Lines:
             raw_end = end if spans else _END
             wanted.append((run, raw_begin, raw_end, level, begin, min(ends.get(run, 0), raw_end + 1), width))
         query = sql.LOSS_LINES if family.part_names else sql.SCALAR_LINES
-        return self._database.frame(query, [*_columns(wanted), *family.values, family.root, points])
+        return self._database.frame(query, [*family.values(wanted), family.root, points])
 
     def reports(
         self, run_ids: Collection[str], family: Family, spans: Mapping[str, Span] | None = None
@@ -115,7 +115,7 @@ class Lines:
         """Every report of losses, those that are not finite too; see `Metrics.reports`."""
         chosen = spans if spans is not None else dict.fromkeys(run_ids, (0, _END))
         wanted = [(run, begin, end, 0, 0, 0, 1) for run, (begin, end) in chosen.items()]
-        return self._database.table(sql.EVERY_LOSS, [*_columns(wanted), *family.values])
+        return self._database.table(sql.EVERY_LOSS, family.values(wanted))
 
     def _up_to_date(
         self, runs: Sequence[str], family: Family, ends: dict[str, int]
@@ -148,9 +148,9 @@ def extend(transaction: Transaction, run_id: str, family: Family) -> None:
     if not _is_late(begin, last):
         return
     end = _complete(last)
-    wanted = _columns([(run_id, begin, end - 1, 0, 0, 0, 1)])
+    wanted = [(run_id, begin, end - 1, 0, 0, 0, 1)]
     query = sql.BUILD_LOSS if family.part_names else sql.BUILD_SCALAR
-    transaction.execute(query, [*wanted, *family.values, family.root])
+    transaction.execute(query, [*family.values(wanted), family.root])
     transaction.execute("DELETE FROM coarse_ends WHERE run = ? AND root = ?", [run_id, family.root])
     transaction.execute("INSERT INTO coarse_ends VALUES (?, ?, ?)", [run_id, family.root, end])
 

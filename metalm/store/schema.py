@@ -122,7 +122,10 @@ CREATE TABLE coarse (  -- buckets of long lines: see metalm.store.lines; root: a
 CREATE TABLE coarse_ends (run VARCHAR NOT NULL, root VARCHAR NOT NULL, end_step BIGINT NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _RUNS_PAGE, _LIVE_DEMOS, _COARSE_LEVELS)
+# Made anew by the first who reads, in levels of other widths.
+_OTHER_LEVELS = "DELETE FROM coarse; DELETE FROM coarse_ends;"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _RUNS_PAGE, _LIVE_DEMOS, _COARSE_LEVELS, _OTHER_LEVELS)
 
 
 def migrate(database: Database, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
 from contrast import hard_to_read
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -114,6 +118,41 @@ def test_words_stand_out_from_what_is_behind_them(shared_app, browser: Browser, 
         settled(page)
         assert hard_to_read(page, patience=10_000) == [], address
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_in_the_cells_of_a_heat_map_stand_out(shared_app, browser: Browser, scheme):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{shared_app.url}/compare?runs=base+meta-trained&runs=base+joint+twin&view=Tasks")
+    settled(page)
+    page.locator(".metalm-chart .heatmap-label").last.scroll_into_view_if_needed()
+    labels = page.eval_on_selector_all(
+        ".metalm-chart .heatmap-label text",
+        """texts => texts.map(text => {
+            const { left, top, bottom } = text.getBoundingClientRect();
+            return [getComputedStyle(text).fill, left - 3, (top + bottom) / 2];
+        })""",
+    )
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    seen = [(fill, x, y) for fill, x, y in labels if 0 <= x < picture.width and 0 <= y < picture.height]
+    assert len(seen) > 10
+    for fill, x, y in seen:
+        letters = tuple(map(int, re.findall(r"\d+", fill)[:3]))
+        assert ratio(letters, picture.getpixel((int(x), int(y)))) >= 4.5, (fill, x, y)
+    context.close()
+
+
+def ratio(left: tuple[int, ...], right: tuple[int, ...]) -> float:
+    """WCAG 2 contrast ratio of two colours, 0 to 255 a channel."""
+
+    def light(colour: tuple[int, ...]) -> float:
+        parts = [c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
+
+    low, high = sorted((light(left), light(right)))
+    return high / low
 
 
 def test_the_measure_of_contrast_has_teeth(browser: Browser):

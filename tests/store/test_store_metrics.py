@@ -144,7 +144,7 @@ def test_coarse_levels_change_no_number(store, run, another_run):
     levels = store.metrics._database.rows(
         "SELECT DISTINCT level FROM coarse WHERE run = ? ORDER BY 1", [run.id]
     )
-    assert levels == [(16,), (512,)]
+    assert levels == [(16,), (128,), (1024,)]
     store.metrics.add(another_run.id, points)
     store.flush()
     store.metrics._database.execute(

@@ -159,15 +159,46 @@ function draw(root, data) {
       layout[name].autorange = false;
     }
   }
-  window.Plotly.react(root, lines, layout, config());
+  window.Plotly.react(root, lines, layout, config()).then(() => sharpen(root));
   if (!root.dataset.ready) listen(root);
   root.dataset.ready = "yes";
   root.dataset.version = kept.version;
 }
 
+// Plotly writes in white or dark grey on the cells of a heat map, which is hard to read on those between. Of
+// black and white one has 4.5 : 1 on any colour.
+function sharpen(root) {
+  for (const map of root.querySelectorAll(".hm")) {
+    const { colorscale, zmin, zmax } = map.__data__[0].trace;
+    for (const label of map.querySelectorAll(".heatmap-label")) {
+      const { z } = label.__data__;
+      if (z === undefined) continue;
+      const text = label.querySelector("text");
+      text.style.fill = lightness(colourAt(colorscale, (z - zmin) / (zmax - zmin))) > 0.179 ? "#000" : "#fff";
+    }
+  }
+}
+
+function colourAt(scale, share) {
+  const at = Math.min(Math.max(share || 0, 0), 1);
+  const next = Math.max(scale.findIndex(([place]) => place >= at), 1);
+  const [[low, from], [high, to]] = scale.slice(next - 1, next + 1);
+  const part = (at - low) / (high - low);
+  const channel = (colour, i) => parseInt(colour.slice(i, i + 2), 16);
+  return [1, 3, 5].map((i) => channel(from, i) * (1 - part) + channel(to, i) * part);
+}
+
+// Relative luminance of red, green and blue (0..255), as WCAG 2 counts it.
+function lightness(colour) {
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const [red, green, blue] = colour.map((channel) => linear(channel / 255));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
 // ---- what the reader looks at, and where the pointer is ----
 
 function listen(root) {
+  root.on("plotly_afterplot", () => sharpen(root)); // the window was resized
   root.on("plotly_relayout", (change) => {
     if (root.latest.ranged && Object.keys(change).some((name) => /^xaxis\d*\.(range|autorange)/.test(name))) {
       look(root, visible(root));
