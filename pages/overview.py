@@ -10,7 +10,7 @@ st.caption(
     help=glossary.of_page("Overview"),
 )
 state.show_notices()
-runs = state.home().runs()
+runs = state.home().run_heads()
 overview_runs.counts(runs)
 first_steps.show(runs)
 overview_runs.live()

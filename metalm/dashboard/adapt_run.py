@@ -10,12 +10,13 @@ from metalm.dashboard import adapt_samples, state, widgets, wording
 from metalm.dashboard.adapt_text import CutText, opened
 from metalm.errors import MetalmError
 from metalm.jobs.demo import DemoRequest
+from metalm.store.run_heads import RunHead
 from metalm.store.runs import Run
 
 _TUNED = "as tuned"
 
 
-def is_ready(run: Run) -> bool:
+def is_ready(run: Run | RunHead) -> bool:
     """The run has weights to adapt: it came to an end, or was stopped with a checkpoint."""
     return run.status == "finished" or (
         run.status == "stopped" and state.home().weights_path(run.id).exists()

@@ -8,18 +8,19 @@ import streamlit as st
 
 from metalm.dashboard import empty, palette, sample_runs, state, widgets, wording
 from metalm.dashboard.palette import RunStyle
+from metalm.store.run_heads import RunHead
 from metalm.store.runs import Run
 
 MAX_RUNS = 56  # twice as many as there are colours with a dash: the pointer tells two alike apart
 
 
-def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run.step > 0) -> list[Run]:
+def choose(*, most: int = MAX_RUNS, fit: Callable[[RunHead], bool] = lambda run: run.step > 0) -> list[Run]:
     """Runs chosen by name; the choice stands in the URL and is shared by Compare and Adapt.
 
     Without a run that is `fit` the page says so and ends here, and so it does until one is chosen. At first
     the runs that ship are, as long as there are no others.
     """
-    known = state.home().runs()
+    known = state.home().run_heads()
     runs = {run.name: run for run in known if fit(run)}
     if not runs:
         empty.nothing(
@@ -44,7 +45,7 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[Run], bool] = lambda run: run
     if not chosen:
         _suggest(list(runs)[:most])
         st.stop()
-    return [runs[name] for name in chosen]
+    return state.home().store.runs.these([runs[name].id for name in chosen])
 
 
 def _tell_missing(names: Sequence[str]) -> None:
@@ -56,7 +57,7 @@ def _tell_missing(names: Sequence[str]) -> None:
         )
 
 
-def _told(run: Run) -> str:
+def _told(run: RunHead) -> str:
     return run.name if run.status == "finished" else f"{run.name} ({run.status})"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from metalm.dashboard import contents, sample_runs, state
-from metalm.store.runs import Run
+from metalm.store.run_heads import RunHead
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ _ADAPT = _Step(
 )
 
 
-def show(runs: list[Run]) -> None:
+def show(runs: Sequence[RunHead]) -> None:
     """The steps as cards, until the first run that was trained here has finished."""
     if any(run.status == "finished" for run in runs if not sample_runs.are_all([run])):
         return
@@ -59,7 +59,7 @@ def show(runs: list[Run]) -> None:
             contents.link(step.page, step.label, view=step.view, runs=list(step.runs))
 
 
-def _try(shipped: Sequence[Run]) -> _Step:
+def _try(shipped: Sequence[RunHead]) -> _Step:
     names = [run.name for run in shipped]
     advice = f"Here already: {' and '.join(names)}. See them adapt to a language they have never seen."
     return _Step("Try a trained model", advice, "Adapt", "Adapt to a text", runs=names)

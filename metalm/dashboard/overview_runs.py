@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from metalm.dashboard import contents, empty, glossary, queue_list, state, train_watch, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.jobs.resources import threads_beside_the_app
+from metalm.store.run_heads import RunHead
 from metalm.store.run_table import RunQuery
 from metalm.store.runs import Run
 
 _LATEST = 6
 
 
-def counts(runs: list[Run]) -> None:
+def counts(runs: Sequence[RunHead]) -> None:
     """How much there is of everything, and on what it runs."""
     home = state.home()
     corpora = home.corpora()

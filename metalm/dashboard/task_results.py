@@ -135,7 +135,7 @@ def _show_table(table: pd.DataFrame) -> None:
 
 def over_training(split: Split, member: SplitTask) -> None:
     """What the task cost, after adaptation, while runs of the split were learning."""
-    runs = [run for run in state.home().runs() if run.split_id == split.id and run.step > 0]
+    runs = [run for run in state.home().run_heads() if run.split_id == split.id and run.step > 0]
     ranked = sorted(runs, key=lambda run: run.best_value if run.best_value is not None else float("inf"))
     shown = ranked[:_LINES]
     points = state.home().store.task_metrics.of_task([run.id for run in shown], member.task.id)

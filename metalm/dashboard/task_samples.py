@@ -40,13 +40,13 @@ def show(split: Split, member: SplitTask) -> None:
     except MetalmError as error:
         st.warning(wording.plain(str(error)))
         return
-    runs = {run.name: run for run in state.home().runs() if is_ready(run)}
+    runs = {run.name: run.id for run in state.home().run_heads() if is_ready(run)}
     if not runs:
         st.info("No run has weights yet: the first that finishes can write here.")
         return
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     with left:
-        run = runs[widgets.select("Run", list(runs), "run", pinned=True)]
+        run = state.home().run(runs[widgets.select("Run", list(runs), "run", pinned=True)])
     with middle:
         size = int(
             widgets.select("Support set", list(_SUPPORT), "support", index=1, format_func=_SUPPORT.get)

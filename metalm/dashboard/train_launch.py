@@ -112,7 +112,7 @@ def _algorithm() -> str:
 def _usual(splits: list[str]) -> int:
     """Where the split stands that is offered first: that of the newest run, else the shipped languages."""
     known = {split.id: split.name for split in state.home().splits()}
-    used = (known.get(run.split_id) for run in state.home().runs())
+    used = (known.get(run.split_id) for run in state.home().run_heads())
     name = next((name for name in used if name), "languages")
     return splits.index(name) if name in splits else 0
 
@@ -123,14 +123,14 @@ def _roles(split: str) -> None:
 
 
 def _parent() -> Run | None:
-    finished = {run.name: run for run in state.home().runs() if run.status == "finished"}
+    finished = {run.name: run.id for run in state.home().run_heads() if run.status == "finished"}
     name = widgets.select(
         "Start from", [_NO_INIT, *finished], "init", help="Warm start: a finished run's weights."
     )
     st.caption(
         "A finished run makes it a warm start." if name == _NO_INIT else "With its network and tokenizer."
     )
-    return finished.get(name)
+    return state.home().run(finished[name]) if name in finished else None
 
 
 def _command_lines(split: str, config: RunConfig, parent: Run | None, name: str, seeds: int) -> str:

@@ -32,7 +32,7 @@ _LOOKS = ["Curves", "Diagnostics", "Machine", "Log"]
 
 def show() -> None:
     """Choose a run and watch it."""
-    runs = state.home().runs()
+    runs = state.home().run_heads()
     if not runs:
         empty.nothing(
             "No run yet.",
@@ -43,14 +43,14 @@ def show() -> None:
         )
         return
     runs = sorted(runs, key=lambda run: (*ACTIVE, run.status).index(run.status))
-    known = {run.name: run for run in runs}
+    known = {run.name: run.id for run in runs}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        name = widgets.select("Run", list(known), "watch", pinned=True)
+        run = state.home().run(known[widgets.select("Run", list(known), "watch", pinned=True)])
     with right:
         look = widgets.switch("Look at", _LOOKS, "look")
-    view = curve_controls.choose([known[name]]) if look == "Curves" else CurveView()
-    panel(known[name], look, view)
+    view = curve_controls.choose([run]) if look == "Curves" else CurveView()
+    panel(run, look, view)
 
 
 def panel(run: Run, look: str, view: CurveView) -> None:

@@ -17,6 +17,7 @@ from metalm.home.splits import Splits
 from metalm.home.versions import code_version
 from metalm.learn.reports import Report
 from metalm.store.metrics import Point
+from metalm.store.run_heads import RunHead
 from metalm.store.runs import Run, RunStatus
 from metalm.store.values import free_name, new_id, now
 from metalm.text.splits import Split
@@ -157,6 +158,10 @@ class Runs(Splits):
     def runs(self, *, archived: bool = False) -> list[Run]:
         """Every run, newest first; archived ones only when asked for, and then with the others."""
         return [run for run in self.store.runs.all() if archived or not run.archived]
+
+    def run_heads(self) -> list[RunHead]:
+        """Those that are not archived, in short: for lists of thousands."""
+        return [head for head in self.store.runs.heads() if not head.archived]
 
     def run_table(self, *, archived: bool = False) -> pd.DataFrame:
         """The same as a table: see `metalm.store.runs.Runs.table`."""

@@ -10,8 +10,9 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from metalm.errors import NotFoundError, RunStateError
-from metalm.store import lines
+from metalm.store import lines, run_heads
 from metalm.store.database import Database, Transaction
+from metalm.store.run_heads import RunHead
 from metalm.store.run_queries import DELETE, DELETE_LATER, SELECT, START, TABLE
 from metalm.store.values import naive, now, record, to_json
 
@@ -117,6 +118,10 @@ class Runs:
             _run(row)
             for row in self._database.rows(SELECT + "WHERE deleted_at IS NULL ORDER BY created_at DESC, id")
         ]
+
+    def heads(self) -> list[RunHead]:
+        """The same in short: of thousands, in a tenth of the time."""
+        return run_heads.read(self._database)
 
     def with_status(self, *statuses: RunStatus) -> list[Run]:
         """The runs of these statuses, newest first."""

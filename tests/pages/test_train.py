@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from metalm.config import ALGORITHMS, Joint, RunConfig, Validation, run_config
-from metalm.dashboard import train_settings
+from metalm.dashboard import train_settings, wording
 from metalm.jobs import service
 from metalm.learn import calibration
 
@@ -51,7 +51,7 @@ def test_a_choice_offers_what_goes_together(page, algorithm, key, offered):
 @pytest.mark.usefixtures("split")
 def test_a_choice_that_does_not_go_together_stays_in_sight_until_it_is_changed(page):
     app = page("train", algorithm="maml", **{"inner.optimizer": "adam"})
-    assert "inner.optimizer must be sgd" in app.error[0].value
+    assert wording.plain("inner.optimizer must be sgd") in app.error[0].value
     app.selectbox(key="setting.inner.optimizer").set_value("sgd").run()
     assert not app.error
     assert "inner.optimizer" not in app.query_params
@@ -141,14 +141,14 @@ def test_settings_come_from_the_address_and_go_to_the_command_line(page):
 def test_a_setting_of_the_address_that_is_out_of_range_is_told(page):
     app = page("train", **{"inner.lr": "-3"})
     assert not app.exception
-    assert "inner.lr cannot be '-3'" in app.warning[0].value
+    assert wording.plain("inner.lr cannot be '-3'") in app.warning[0].value
 
 
 @pytest.mark.usefixtures("split")
 def test_settings_that_do_not_go_together_are_told(page):
     app = page("train", **{"model.tied": "true"})
     assert not app.exception
-    assert "model.embedding must equal model.hidden" in app.error[0].value
+    assert wording.plain("model.embedding must equal model.hidden") in app.error[0].value
 
 
 @pytest.mark.usefixtures("split")

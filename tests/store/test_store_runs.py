@@ -153,3 +153,16 @@ def test_runs_compare_by_what_tuning_found(run):
     assert replace(run, best_value=3.5, adaptation=None).tuned_value == 3.5
     points = [{"lr": 0.1, "steps": n, "bits_per_byte": bits} for n, bits in ((5, 3.2), (20, None), (60, 2.9))]
     assert replace(run, best_value=3.5, adaptation={"inner": {}, "grid": points}).tuned_value == 2.9
+
+
+def test_heads_say_in_short_what_runs_say(store, run, another_run):
+    changed = replace(run, id="c" * 12, name="changed", tags=("a", "b"), step=3, best_value=2.5)
+    store.runs.add(changed)
+    store.runs.set_archived(another_run.id, True)
+    heads = {head.id: head for head in store.runs.heads()}
+    for run in store.runs.all():
+        head = heads[run.id]
+        for name in ("name", "status", "split_id", "step", "best_value", "archived"):
+            assert getattr(head, name) == getattr(run, name)
+        assert tuple(head.tags) == run.tags
+    assert [head.id for head in store.runs.heads()] == [run.id for run in store.runs.all()]
