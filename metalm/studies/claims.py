@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 JOINT, SEQUENTIAL, CONTROL = "joint", "sequential", "joint continued"
 FEW_STEPS = 5
-_COSTLY = ("ways", "formula", "online")  # what is asked on `costly_splits` alone
+_COSTLY = ("along the way", "ways", "formula", "online")  # what is asked on `costly_splits` alone
 _ALIKE = 0.05  # compute that differs by less is as much
 
 
@@ -48,15 +48,18 @@ class Claims(Study):
     preset: PresetName = setting("small", "size of the network")
     seeds: int = setting(3, "runs of each kind", at_least=1, at_most=100)
     costly_seeds: int = setting(
-        1, "of them, those judged by other ways, experts and caches, too", at_least=1, at_most=100
+        1,
+        "of them, those that train sequentially and are judged by other ways, experts and caches, too",
+        at_least=1,
+        at_most=100,
     )
     costly_splits: str = setting(
         "languages", "of the splits, those on which other ways, experts and the online track are judged, too"
     )
     joint_tokens: int = setting(
-        2_400_000, "tokens of joint pre-training; folds of a family share them", at_least=1
+        2_200_000, "tokens of joint pre-training; folds of a family share them", at_least=1
     )
-    meta_tokens: int = setting(1_200_000, "tokens of meta-training; likewise", at_least=1)
+    meta_tokens: int = setting(1_100_000, "tokens of meta-training; likewise", at_least=1)
     support: str = setting("512,2048,10240", "bytes of the support sets")
     draws: int = setting(1, "support sets of each size in a task", at_least=1, at_most=100)
     joint_set: str = setting(
@@ -140,32 +143,32 @@ class Claims(Study):
 
     def num_runs(self, home: Home, finished: Mapping[str, Run]) -> int:
         folds = sum(map(len, self.families(home).values()))
-        kinds = 3 + len(self.algorithm_names)  # joint, sequential and the control
-        tried = sum(len(self.tried(base)) - 1 for base in (CONTROL, *self.algorithm_names))
-        return max(len(self.runs(home, finished)), folds * (self.seeds * kinds + tried))
+        kinds = 2 + len(self.algorithm_names)  # joint and the control
+        once = sum(len(self.tried(base)) - 1 for base in (CONTROL, *self.algorithm_names))
+        once += min(self.costly_seeds, self.seeds)  # sequential
+        return max(len(self.runs(home, finished)), folds * (self.seeds * kinds + once))
 
     def _joint(self, split: str, seed: int, num_folds: int) -> list[Planned]:
         """Joint pre-training, and the article's own loop."""
         common, more = {"split": split, "seed": seed}, pairs("joint_set", self.joint_set)
         budget = {"budget.unit": "tokens", "budget.amount": str(self.joint_tokens // num_folds)}
-        return [
-            Planned(
-                key=key_of(JOINT, split, seed),
-                series=JOINT,
-                preset=self.preset,
-                settings={**budget, **more},
-                **common,
-            ),
-            Planned(
-                key=key_of(SEQUENTIAL, split, seed),
-                series=SEQUENTIAL,
-                algorithm=SEQUENTIAL,
-                preset=self.preset,
-                settings={**self._then(num_folds), **those_of(SEQUENTIAL, more)},
-                may_diverge=True,
-                **common,
-            ),
-        ]
+        joint = Planned(
+            key=key_of(JOINT, split, seed),
+            series=JOINT,
+            preset=self.preset,
+            settings={**budget, **more},
+            **common,
+        )
+        sequential = Planned(
+            key=key_of(SEQUENTIAL, split, seed),
+            series=SEQUENTIAL,
+            algorithm=SEQUENTIAL,
+            preset=self.preset,
+            settings={**self._then(num_folds), **those_of(SEQUENTIAL, more)},
+            may_diverge=True,
+            **common,
+        )
+        return [joint, sequential] if seed < self.costly_seeds else [joint]
 
     def _meta(
         self, folds: Sequence[str], split: str, seed: int, finished: Mapping[str, Run]
@@ -249,6 +252,13 @@ class Claims(Study):
         assert chosen is not None, "all that the first seed tries is finished"
         return own if any(key.startswith(f"{own},") for key in finished) else chosen
 
+    def _unchosen(self, folds: Sequence[str], runs: Mapping[str, Run]) -> set[str]:
+        """The series that the first seed tried in vain: no meta-test is opened for them."""
+        bases = (CONTROL, *self.algorithm_names)
+        return {series for base in bases for series in self.tried(base)} - {
+            self.chosen(base, folds, runs) for base in bases
+        }
+
     # ---- what is asked ----
 
     def evaluations(self, home: Home, runs: Mapping[str, Run]) -> list[Asked]:
@@ -263,7 +273,8 @@ class Claims(Study):
                 for series in {each.series for each in self.runs(home, runs)}
             }
             both = tuple(key for series in sorted(judged) for key in keys[series])
-            static = tuple(key for series in sorted(keys) for key in keys[series])
+            unchosen = self._unchosen(folds, runs)
+            static = tuple(key for series in sorted(set(keys) - unchosen) for key in keys[series])
             costly = tuple(key for key in both if int(key.rpartition(" ")[2]) < self.costly_seeds)
             of_best = tuple(key for key in costly if is_of(key, best, folds))
             rated = tuple(
