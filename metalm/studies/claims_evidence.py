@@ -61,6 +61,8 @@ class Family:
         A task whose runs were tuned to take fewer steps than others stays as it is after its last one.
         """
         rows = self.rows[self.rows["asked"] == f"{self.name}: along the way"]
+        if rows.empty:
+            return pd.DataFrame(columns=["series", "support_bytes", "adaptation_step", "mean", "low", "high"])
         tasks = pd.concat([statistics.by_task(part) for _, part in rows.groupby("split_id")])
         return pd.concat([along(part) for _, part in tasks.groupby("support_bytes")], ignore_index=True)
 
