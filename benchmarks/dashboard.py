@@ -8,6 +8,8 @@ tabs. docs/performance.md has the results, and how to install the trackers.
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -50,7 +52,9 @@ def main() -> None:
         "--peers-python", default=sys.executable, help="the interpreter that has the trackers"
     )
     asked = parser.parse_args()
-    size = replace(QUICK if asked.quick else Size(), peers_python=asked.peers_python)
+    # Servers start in folders of their own; a link to the interpreter stays one, else its packages are lost.
+    python = os.path.abspath(shutil.which(asked.peers_python) or asked.peers_python)
+    size = replace(QUICK if asked.quick else Size(), peers_python=python)
     if asked.refreshes:
         size = replace(size, refreshes=asked.refreshes)
     show = Row.as_json if asked.json else Row.as_markdown if asked.markdown else Row.as_line

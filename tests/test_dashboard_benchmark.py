@@ -90,6 +90,42 @@ def test_mlflow_reads_what_was_written_for_it(tmp_path):
     assert [(point.step, point.value) for point in history] == [(1, 4.0), (2, 3.0), (3, 2.5)]
 
 
+@pytest.mark.filterwarnings("default")  # theirs
+def test_aim_reads_what_was_written_for_it(tmp_path):
+    aim = pytest.importorskip("aim")
+    (tmp_path / "runs.json").write_text(json.dumps(RUNS))
+    np.save(tmp_path / "curves.npy", CURVES)
+    # In a process of its own: what Aim writes is there for others when it has ended.
+    command = [sys.executable, "-m", "screens.tracker_data", "aim", str(tmp_path), str(tmp_path)]
+    subprocess.run(command, cwd=BENCHMARKS, check=True)
+
+    def read(part: str) -> list[aim.Run]:
+        path = str(tmp_path / part)
+        keys = aim.Repo.from_path(path).list_all_runs()
+        return [aim.Run(key, repo=path, read_only=True) for key in keys]
+
+    [run] = read("runs")
+    assert (run.name, run["hparams"]["lr"], list(run["hparams"]["layers"])) == ("maml 0", 0.1, [1, 2])
+    curves = {}
+    for run in read("curves"):
+        [metric] = run.metrics()
+        points = metric.dataframe()
+        curves[run.name] = list(zip(points["step"], points["value"], strict=True))
+    assert curves["run 01"] == [(1, 4.0), (2, 3.0), (3, 2.5)]
+
+
+@pytest.mark.filterwarnings("default")  # theirs
+def test_trackio_reads_what_was_written_for_it(tmp_path, monkeypatch):
+    pytest.importorskip("trackio")
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+    tracker_data.trackio(RUNS, CURVES, tmp_path)
+    from trackio.sqlite_storage import SQLiteStorage
+
+    assert SQLiteStorage.get_run_config("runs", "maml 0")["layers"] == [1, 2]
+    points = [(log["step"], log[tracker_data.METRIC]) for log in SQLiteStorage.get_logs("curves", "run 01")]
+    assert points == [(1, 4.0), (2, 3.0), (3, 2.5)]
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("part", "targets"),

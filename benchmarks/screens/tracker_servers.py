@@ -15,8 +15,15 @@ import psutil
 
 from screens.apps import ROOT, fetched, free_port, wait_for
 
-PACKAGES = {"TensorBoard": "tensorboard", "MLflow": "mlflow"}  # mlflow-skinny has no pages
+PACKAGES = {
+    "TensorBoard": "tensorboard",
+    "MLflow": "mlflow",  # mlflow-skinny has no pages
+    "Aim": "aim",
+    "Trackio": "trackio",
+}
 _VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+# `trackio show` takes no port and opens a browser.
+_SHOW = "import sys, trackio; trackio.show(server_port=int(sys.argv[1]), open_browser=False)"
 _LOADED = 600.0
 
 
@@ -55,14 +62,29 @@ def mlflow(python: str, place: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _serving(command: Sequence[str], path: str) -> Iterator[str]:
+def aim(python: str, repository: Path) -> Iterator[str]:
+    """The address of `aim up` with this repository."""
+    command = [str(Path(python).with_name("aim")), "up", "--repo", str(repository), "--host", "127.0.0.1"]
+    with _serving([*command, "--yes", "--port"], "/") as url:
+        yield url
+
+
+@contextmanager
+def trackio(python: str, place: Path) -> Iterator[str]:
+    """The address of a Trackio with the projects at `place`."""
+    with _serving([python, "-c", _SHOW], "/", TRACKIO_DIR=str(place)) as url:
+        yield url
+
+
+@contextmanager
+def _serving(command: Sequence[str], path: str, **environment: str) -> Iterator[str]:
     """A server on a free port; over when it and all that it started have ended."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         process = subprocess.Popen(
             [*command, str(port)],
             cwd=folder,
-            env=_environment(),
+            env=_environment() | environment,
             stdout=log,
             stderr=log,
         )
