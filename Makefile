@@ -43,7 +43,7 @@ bench: chromium
 	PYTHONPATH=. $(PY) benchmarks/evaluation.py
 	$(PY) benchmarks/engine.py --peers-python $(PEERS)
 
-# The numbers of docs/results.md: about 40 minutes on two cores; FULL=1 takes hours. Stopped, it goes on.
+# The numbers of docs/results.md: some 40 minutes on two cores; FULL=1 takes hours. Stopped, it goes on.
 reproduce: $(VENV)/.installed
 	$(PY) benchmarks/reproduce.py $(if $(FULL),--full)
 

@@ -15,7 +15,7 @@ from metalm.studies.carry_out import carry_out, finished_runs
 from metalm.studies.claims import CONTROL, Claims
 from metalm.studies.claims_evidence import Family, along, near_far_table
 from metalm.studies.claims_keys import key_of
-from metalm.studies.evidence import tuned_bits
+from metalm.studies.evidence import rows_of, tuned_bits
 from metalm.studies.report import read
 from metalm.units import bits_per_byte
 
@@ -206,3 +206,42 @@ def test_settings_of_another_algorithm_are_not_told(home):
     planned = {each.series: each.settings for each in claims.runs(home, {})}
     assert "maml++.msl" in planned["maml++"]
     assert "maml++.msl" not in planned["fomaml"]
+
+
+def test_the_first_seeds_alone_train_sequentially(home):
+    planned = Claims.of({**TINY, "costly_seeds": 1}).runs(home, {})
+    assert [each.seed for each in planned if each.series == "sequential"] == [0]
+    assert [each.seed for each in planned if each.series == "joint"] == [0, 1]
+
+
+def test_no_meta_test_is_opened_for_what_was_tried_in_vain(home, study):
+    claims, runs = Claims.of(study.settings), finished_runs(home, study.id)
+    asked = {key for each in claims.evaluations(home, runs) for key in each.keys}
+    vain = {
+        key_of(series, "small", 0)
+        for base in (CONTROL, "fomaml", "meta-sgd")
+        for series in claims.tried(base)
+    }
+    vain -= {
+        key_of(claims.chosen(base, ["small"], runs), "small", 0) for base in (CONTROL, "fomaml", "meta-sgd")
+    }
+    assert len(vain) == 3
+    assert not asked & vain
+    rows = home.evaluations([runs[key].id for key in vain], role="meta-test")
+    # The twin of the best run is one of its baselines, chosen or not.
+    judged = rows[rows["run_id"].isin([runs[key].id for key in vain])]
+    assert set(judged["method"]) <= {"joint continued"}
+
+
+def test_a_split_that_is_not_costly_has_a_report_without_its_costly_parts(home, study):
+    runs = finished_runs(home, study.id)
+    sparing = Claims.of({**study.settings, "costly_splits": ""})
+    asked = sparing.evaluations(home, runs)
+    assert not {"online", "ways", "formula", "along the way"} & {
+        each.name.partition(": ")[2] for each in asked
+    }
+    series = {each.key: each.series for each in sparing.runs(home, runs)}
+    report = sparing.report(home, rows_of(home, asked, runs, series), runs)
+    titles = [section.title for section in report.sections]
+    assert "small: static track, weights frozen after the support set" in titles
+    assert not [title for title in titles if "online" in title]
