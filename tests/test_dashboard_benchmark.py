@@ -116,8 +116,8 @@ def test_aim_reads_what_was_written_for_it(tmp_path):
 
 @pytest.mark.filterwarnings("default")  # theirs
 def test_trackio_reads_what_was_written_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))  # before the import, which reads it
     pytest.importorskip("trackio")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
     tracker_data.trackio(RUNS, CURVES, tmp_path)
     from trackio.sqlite_storage import SQLiteStorage
 

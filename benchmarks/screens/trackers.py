@@ -29,7 +29,7 @@ from screens.curves import chosen
 from screens.rows import NOT_DRAWN, Row, absent, row
 from screens.runs import SHOWN
 from screens.sizes import Size
-from screens.tracker_data import EXPERIMENTS, METRIC
+from screens.tracker_data import EXPERIMENTS, METRIC, TRACKIO_RUNS
 
 # TensorBoard's pages are made of parts that a plain query does not look into.
 _DEEP = """
@@ -153,8 +153,9 @@ def _aim_encoded(value: object) -> str:
 
 def _trackio(stack: ExitStack, size: Size, place: Path, name: str) -> tuple[Side, Side]:
     url = stack.enter_context(tracker_servers.trackio(size.peers_python, place))
+    table = name if size.runs <= TRACKIO_RUNS else f"{name}, {TRACKIO_RUNS} of them"
     return (
-        Side(name, f"{url}/runs?project=runs", _TRACKIO_TABLE),
+        Side(table, f"{url}/runs?project=runs", _TRACKIO_TABLE),
         Side(name, f"{url}/metrics?project=curves", _TRACKIO_CHART),
     )
 
