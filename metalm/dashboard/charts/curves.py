@@ -49,27 +49,30 @@ def learning_curves(
     pace = lines.pace(curve["x"].to_numpy(float))
     drawn: list[Trace] = []
     named: set[str] = set()
+    crosses = {} if lost is None else dict(list(lost.groupby(["run", "part"])))
     for row, points in enumerate(panels.values(), start=1):
-        groups = points.groupby(["run", "part"], sort=False)
-        traces = []
-        for (run, part), line in groups:
+        groups = points.groupby(["run", "part"], sort=False).indices
+        columns, traces = _columns(points, view), []
+        for (run, part), index in groups.items():
             shown = _parts_or_runs(styles, run, part)
             extra = "%{fullData.name}" + (f", {part}" if len(panels) > 1 else "")
             place = {"row": row, "extra": extra, "legend": shown.name not in named}
+            line = {name: values[index] for name, values in columns.items()}
             traces += _line(line, shown, view, pace, crowd=len(groups), **place)
-            traces += _crosses(lost, line, run, part, shown, view)
+            if (run, part) in crosses:
+                traces.append(_crosses(crosses[run, part], line, shown, view))
             named.add(shown.name)
         if references is not None and "validation" in set(points["part"]):
             traces += _references(references, points, view)
         for trace in traces:
             trace["yaxis"] = "y" if row == 1 else f"y{row}"
         drawn += traces
-        figure.layout[_y_axis(row)] = lines.y_axis(view, _values(points, view.unit))
+        figure.layout[_y_axis(row)] = lines.y_axis(view, columns["value"])
     _dress(figure, list(panels), view)
     hover = "x unified" if len(styles) <= _UNIFIED else "closest"
     figure.update_layout(hovermode=hover, hoversubplots="axis")
     # Plotly's checks of hundreds of traces take longer than the query behind them; the tests make them.
-    return go.Figure(drawn, figure.layout, _validate=False)
+    return go.Figure([lines.encoded(trace) for trace in drawn], figure.layout, _validate=False)
 
 
 def _dress(figure: go.Figure, names: list[str], view: CurveView) -> None:
@@ -97,9 +100,10 @@ def _y_axis(row: int) -> str:
 
 
 def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
-    """The runs in the order of `styles`, as the legend should have them; within a run as they came."""
+    """The runs in the order of `styles`, as the legend should have them; the points of each as it trained."""
     place = curve["run"].map({run: i for i, run in enumerate(styles)}).to_numpy()
-    return curve.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+    parts = pd.factorize(curve["part"])[0]
+    return curve.iloc[np.lexsort([curve["step"].to_numpy(), parts, place])].reset_index(drop=True)
 
 
 def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) -> dict[str, pd.DataFrame]:
@@ -126,8 +130,15 @@ def _parts_or_runs(styles: Mapping[str, RunStyle], run: str, part: str) -> RunSt
     return RunStyle(part, palette.PARTS[part][0], "solid", style.symbol)
 
 
+def _columns(points: pd.DataFrame, view: CurveView) -> dict[str, np.ndarray]:
+    """Of the points of a plot: x, their value and those of their ends, and the sums, a column a count."""
+    ends = {"value": "", "low": "low_", "high": "high_"}
+    values = {name: _values(points, view.unit, end) for name, end in ends.items()}
+    return {"x": points["x"].to_numpy(float), "sums": points[COUNTS].to_numpy(float), **values}
+
+
 def _line(
-    points: pd.DataFrame,
+    points: Mapping[str, np.ndarray],
     style: RunStyle,
     view: CurveView,
     pace: float,
@@ -138,18 +149,14 @@ def _line(
     legend: bool,
 ) -> list[Trace]:
     """The band, the raw line where another is smoothed from it, and the line."""
-    points = points.sort_values("step", kind="stable")
-    x = frame.placed(points["x"].to_numpy(float), log=view.log_x)
-    raw = frame.placed(_values(points, view.unit), log=view.log_y)
-    ends = [frame.placed(_values(points, view.unit, end), log=view.log_y) for end in ("low_", "high_")]
+    x = frame.placed(points["x"], log=view.log_x)
+    raw, *ends = (frame.placed(points[name], log=view.log_y) for name in ("value", "low", "high"))
     uid = f"{style.name}/{row}"  # a line hidden by the reader stays hidden when others come
     traces = [lines.band(x, *ends, style, num_lines=crowd, uid=uid)]
     shown = raw
     if view.smoothing > 0:
         traces.append(lines.raw_behind(x, raw, style))
-        sums = lines.smoothed(
-            points["x"].to_numpy(float), points[COUNTS].to_numpy(float), view.smoothing, pace
-        )
+        sums = lines.smoothed(points["x"], points["sums"], view.smoothing, pace)
         shown = frame.placed(_values(pd.DataFrame(sums, columns=COUNTS), view.unit), log=view.log_y)
     line = {
         "type": "scatter",
@@ -159,7 +166,7 @@ def _line(
         "uid": uid,
         "legendgroup": style.name,
         "showlegend": legend,
-        "mode": "lines+markers" if len(points) <= _MARKED and not view.smoothing else "lines",
+        "mode": "lines+markers" if len(x) <= _MARKED and not view.smoothing else "lines",
         "line": {"color": style.colour, "dash": style.dash, "width": 2},
         "marker": {"symbol": style.symbol, "size": 6},
         "hovertemplate": "%{y:.4g} " + view.unit + f"<extra>{extra}</extra>",
@@ -167,36 +174,29 @@ def _line(
     return [trace for trace in (*traces, line) if trace is not None]
 
 
-def _crosses(
-    lost: pd.DataFrame | None, line: pd.DataFrame, run: str, part: str, style: RunStyle, view: CurveView
-) -> list[Trace]:
-    """A cross on the line at every number that is none, which says whose and when."""
-    if lost is None or (own := lost[(lost["run"] == run) & (lost["part"] == part)]).empty:
-        return []
-    x, heights = line["x"].to_numpy(float), _values(line, view.unit)
-    nearest = np.abs(x[:, None] - own["x"].to_numpy(float)[None, :]).argmin(axis=0)
+def _crosses(own: pd.DataFrame, line: Mapping[str, np.ndarray], style: RunStyle, view: CurveView) -> Trace:
+    """A cross on the line at every number that is none, which says whose and when. own: rows of `lost`."""
+    nearest = np.abs(line["x"][:, None] - own["x"].to_numpy(float)[None, :]).argmin(axis=0)
     told = [
         f"{value}: task {frame.safe(task)}, outer step {step}"
         for value, task, step in zip(own["value"], own["task"], own["step"], strict=True)
     ]
-    return [
-        {
-            "type": "scatter",
-            "x": lines.packed(frame.placed(own["x"].to_numpy(float), log=view.log_x)),
-            "y": lines.packed(frame.placed(heights[nearest], log=view.log_y)),
-            "mode": "markers",
-            "marker": {
-                "symbol": "x",
-                "size": 9,
-                "color": style.colour,
-                "line": {"width": 1, "color": frame.TEXT},
-            },
-            "text": told,
-            "hovertemplate": "%{text}<extra>" + frame.safe(style.name) + "</extra>",
-            "showlegend": False,
-            "legendgroup": style.name,
-        }
-    ]
+    return {
+        "type": "scatter",
+        "x": lines.packed(frame.placed(own["x"].to_numpy(float), log=view.log_x)),
+        "y": lines.packed(frame.placed(line["value"][nearest], log=view.log_y)),
+        "mode": "markers",
+        "marker": {
+            "symbol": "x",
+            "size": 9,
+            "color": style.colour,
+            "line": {"width": 1, "color": frame.TEXT},
+        },
+        "text": told,
+        "hovertemplate": "%{text}<extra>" + frame.safe(style.name) + "</extra>",
+        "showlegend": False,
+        "legendgroup": style.name,
+    }
 
 
 def _references(references: pd.DataFrame, points: pd.DataFrame, view: CurveView) -> list[Trace]:
