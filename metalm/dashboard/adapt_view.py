@@ -47,7 +47,8 @@ def show(
         "the five best guesses of the run in its place.",
     )
     character_view(query, [one.panel() for one in (*runs, *beside)], key="characters")
-    _curves(runs, beside, online(support, query))
+    if not is_live or any(one.last_step for one in runs):  # of one step a curve is a point, and costs as much
+        _curves(runs, beside, online(support, query))
     if not is_live:
         adapt_gains.show(runs, query)
 

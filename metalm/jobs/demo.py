@@ -94,6 +94,7 @@ class Demo:
     stop_asked: bool = False
     began: Event = field(default_factory=Event)
     outcome: Future[None] | None = None
+    at: float = field(default_factory=time.monotonic)  # when it was asked for
 
     @property
     def is_over(self) -> bool:

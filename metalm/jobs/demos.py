@@ -1,7 +1,8 @@
 """Live demos: runs that adapt to a text side by side, in a thread that outlives whoever watches.
 
 A demo knows from the start which records it will leave, so that one address serves while it runs and after.
-It is made on the CPU: a run that holds the GPU is not disturbed.
+It is made on the CPU: a run that holds the GPU is not disturbed. Work on the CPU waits while a demo begins,
+since somebody looks at the demo (`goes_first`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from metalm.errors import RunStateError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from metalm.model.fast_weights import Weights
 
 MAX_KEPT = 8  # that are over
+_GOES_FIRST = 30.0  # seconds
 _AT_ONCE = 2  # demos of two people need not wait for one another
 
 
@@ -38,14 +41,12 @@ class Demos:
         *,
         threads: int,
         is_halting: Callable[[], bool],
-        is_busy: Callable[[], bool],
         endings: Endings,
     ) -> None:
         self._home = home
         self._endings = endings
         self._threads = threads
         self._is_halting = is_halting
-        self._is_busy = is_busy
         self._kept: list[Demo] = []
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="metalm-demo")
@@ -79,6 +80,14 @@ class Demos:
                     return demo
         return None
 
+    def goes_first(self) -> bool:
+        """A demo is under way that began less than half a minute ago: other work on the CPU should wait.
+
+        Side by side on two cores they take each other's cache, and both need several times as long.
+        """
+        with self._lock:
+            return any(not demo.is_over and monotonic() - demo.at < _GOES_FIRST for demo in self._kept)
+
     def close(self) -> None:
         """Ends what is under way, and waits for it."""
         with self._lock:
@@ -99,7 +108,7 @@ class Demos:
         # As in the queue's workers: here, since torch takes seconds to load.
         from metalm.model.threads import use_threads
 
-        use_threads(1 if self._is_busy() else self._threads)
+        use_threads(self._threads)
         status = "failed"
         try:
             work(demo)

@@ -54,7 +54,7 @@ class JobManager:
         self._own: set[str] | None = set() if only_own else None
         self._halting = False
         self.endings = Endings()
-        # A demo is over in seconds, and somebody is waiting for it: it may take every core that is idle.
+        # A demo is over in seconds, and somebody is waiting for it: it may take every core.
         demo_threads = threads or all_cores()
         threads = threads or threads_beside_the_app()
         self._workers = Workers(self, home, slots=slots, threads=threads)
@@ -65,7 +65,6 @@ class JobManager:
             home,
             threads=demo_threads,
             is_halting=lambda: self.is_halting,
-            is_busy=lambda: self.is_busy,
             endings=self.endings,
         )
         self._sweep()

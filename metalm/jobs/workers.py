@@ -7,6 +7,7 @@ often look whether the manager is halting.
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from metalm.jobs.manager import JobManager
 
 _PULSE_SECONDS = 2.0
+_GIVES_WAY = 0.02  # seconds between two looks whether a demo still goes first
 
 
 class Workers:
@@ -64,17 +66,26 @@ class Workers:
 
     def _work(self, slots: Sequence[str], slot: str) -> None:
         while (running := self._manager.take(slots, slot)) is not None:
-            self._do(running)
+            self._do(running, slot)
 
-    def _do(self, running: Running) -> None:
+    def _do(self, running: Running, slot: str) -> None:
         """One job to its end, whatever the end is: the worker outlives it."""
         job, jobs = running.job, self._home.store.jobs
+
+        def is_to_stop() -> bool:
+            return running.stop_asked or self._manager.is_halting
+
+        def should_stop() -> bool:
+            while slot == "cpu" and not is_to_stop() and self._manager.demos.goes_first():
+                time.sleep(_GIVES_WAY)
+            return is_to_stop()
+
         try:
             ended = Ended(
                 WORK[job.kind](
                     self._home,
                     running,
-                    lambda: running.stop_asked or self._manager.is_halting,
+                    should_stop,
                     lambda item: self._manager.tell(running, item),
                 )
             )

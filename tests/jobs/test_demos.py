@@ -9,6 +9,7 @@ import pytest
 from metalm.config import length_for
 from metalm.errors import NotFoundError, RunStateError
 from metalm.evaluate.live import LiveStep
+from metalm.jobs import demos
 from metalm.jobs.demo import MAX_RUNS, DemoRequest, Part, Writing
 from metalm.jobs.demos import MAX_KEPT
 from metalm.jobs.manager import JobManager
@@ -183,3 +184,32 @@ def test_steps_that_nobody_asked_for_are_those_that_were_tuned(home, jobs, run, 
     assert not part.error
     assert part.total == length_for(len(SUPPORT), loaded.lengths, loaded.inner.steps)
     assert len(part.steps) == part.total + 1
+
+
+def test_a_training_waits_while_a_demo_begins(jobs, new_run, request_of, slow, wait_until, monkeypatch):
+    training = new_run(steps=10**6)
+    jobs.start()
+    jobs.train(training.id)
+
+    def steps():
+        return [running.report.step for running in jobs.under_way() if running.report is not None]
+
+    wait_until(lambda: steps() and steps()[0] > 2, "it trains")
+    demo = jobs.demos.begin(request_of(steps=5))
+    slow.release(1)
+    wait_until(lambda: demo.parts[0].steps, "its first step")
+    before = steps()
+    assert not threading.Event().wait(0.5)
+    at = steps()
+    assert at[0] <= before[0] + 1, "at most the step that was under way"
+    slow.release(20)
+    demo.wait()
+    wait_until(lambda: steps()[0] > at[0] + 1, "it goes on after the demo")
+
+    second = jobs.demos.begin(request_of(steps=5))
+    wait_until(jobs.demos.goes_first, "the next one goes first, too")
+    monkeypatch.setattr(demos, "_GOES_FIRST", 0.0)
+    at = steps()
+    wait_until(lambda: steps()[0] > at[0] + 1, "a long demo does not hold it up for ever")
+    slow.release(20)
+    second.wait()
