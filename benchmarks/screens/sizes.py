@@ -1,4 +1,4 @@
-"""How much is done: what the table of the issue asks for, or so little that every part is over in seconds."""
+"""How much is done: as much as the targets ask for, or so little that every part is over in seconds."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ WITH wanted AS (
 ),
 """
 
-# By task?, the four names of the part, the least and the greatest step of all runs (with which the table is
-# scanned faster), the four names as a list, task id or NULL (twice).
+# By task?, the four names of the part, the four names as a list, task id or NULL (twice).
 _LOSS_REPORTS = """
 sums AS (
     SELECT m.run, CASE WHEN ? THEN task_id ELSE '' END AS task_id, adaptation_step, step,
@@ -23,7 +22,7 @@ sums AS (
         sum(value) FILTER (name = ?) AS nats, sum(value) FILTER (name = ?) AS tokens,
         sum(value) FILTER (name = ?) AS bytes, sum(value) FILTER (name = ?) AS chars
     FROM metrics m JOIN wanted w ON m.run = w.run AND step BETWEEN begin_step AND end_step
-    WHERE step BETWEEN ? AND ? AND name IN (SELECT unnest(?)) AND (CAST(? AS VARCHAR) IS NULL OR task_id = ?)
+    WHERE name IN (SELECT unnest(?)) AND (CAST(? AS VARCHAR) IS NULL OR task_id = ?)
     GROUP BY ALL
 ), latest AS (
     SELECT run, task_id, step, max(adaptation_step) AS adaptation_step FROM sums GROUP BY run, task_id, step
@@ -34,8 +33,7 @@ sums AS (
 ),
 """
 
-# The least and the greatest step of all runs, the scalar's name, the beginning of the names with a weight
-# behind it or NULL.
+# The scalar's name, the beginning of the names with a weight behind it or NULL.
 _SCALAR_REPORTS = """
 reports AS (
     SELECT m.run, name, '' AS task_id, adaptation_step AS line_step, adaptation_step, step,
@@ -43,7 +41,7 @@ reports AS (
         coalesce(avg(value) FILTER (isfinite(value)), 'nan'::DOUBLE) AS nats,
         1.0 AS tokens, 1.0 AS bytes, 1.0 AS chars
     FROM metrics m JOIN wanted w ON m.run = w.run AND step BETWEEN begin_step AND end_step
-    WHERE step BETWEEN ? AND ? AND m.task_id IS NULL AND (name = ? OR starts_with(name, CAST(? AS VARCHAR)))
+    WHERE m.task_id IS NULL AND (name = ? OR starts_with(name, CAST(? AS VARCHAR)))
     GROUP BY m.run, name, adaptation_step, step
 ),
 """

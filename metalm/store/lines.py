@@ -49,11 +49,10 @@ class Family:
 
     def values(self, wanted: Sequence[tuple]) -> list:
         """What the query of its reports wants bound: of these runs, as `line_queries` has them."""
-        span = [min((row[1] for row in wanted), default=0), max((row[2] for row in wanted), default=0)]
         if self.part_names:
             names = list(self.part_names)
-            return [*_columns(wanted), self.by_task, *names, *span, names, self.task_id, self.task_id]
-        return [*_columns(wanted), *span, self.root, self.weights]
+            return [*_columns(wanted), self.by_task, *names, names, self.task_id, self.task_id]
+        return [*_columns(wanted), self.root, self.weights]
 
 
 class Lines:
