@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
+from waiting import settled
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +26,7 @@ def enter(page: Page, name: str, value: str) -> None:
     box = page.get_by_role("spinbutton", name=name, exact=True)
     box.fill(value)
     box.press("Enter")
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    settled(page)
 
 
 def test_a_demo_outlives_its_page_and_is_stopped_presented_and_exported(shared_app, page: Page, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from waiting import settled
 
 SAMPLES = Path(__file__).parents[2] / "metalm" / "samples" / "languages"
 # So small that a step takes milliseconds; so many steps that the run is stopped, never finished, by the test.
@@ -15,12 +16,6 @@ ENDLESS = f"{TINY}&budget.amount=1000000"
 FIGURE = '[data-testid="stMetric"]'
 
 pytestmark = pytest.mark.browser
-
-
-def settled(page: Page) -> None:
-    """Waits until the script has run. One that has not begun has no heading, but does not run either."""
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.locator('[data-testid="stApp"]')).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def visit(page: Page, url: str) -> None:
