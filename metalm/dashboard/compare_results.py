@@ -103,7 +103,7 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
 
 def control_of(gathered: Evidence) -> str:
     """The name of the series that the others are compared with; only one that has results."""
-    found = set(gathered.tasks["series"])
+    found = set(gathered.tasks["series"].unique())
     names = [style.name for series, style in gathered.styles.items() if series in found]
     return widgets.select(
         "Compared with", names, "control", help=glossary.lines("control", "twin", "baseline")

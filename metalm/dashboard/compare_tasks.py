@@ -71,7 +71,7 @@ def _split(gathered: Evidence) -> Split | None:
 
 def _grouping(gathered: Evidence, split: Split | None) -> str:
     """By what tasks are told apart; nothing to choose where they cannot be."""
-    ways = compare_facets.offered(split, set(gathered.tasks["task_id"]))
+    ways = compare_facets.offered(split, set(gathered.tasks["task_id"].unique()))
     told = "groups of the corpora that the tasks are cut from; near: of a family or script of meta-train"
     return widgets.select("Tasks by", ways, "by", help=told)
 

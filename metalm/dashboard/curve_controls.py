@@ -88,7 +88,10 @@ def tell_uncounted(runs: Sequence[Run], points: pd.DataFrame, view: CurveView) -
     """Say which runs are missing in `points` (column run) because they did not measure what x is."""
     if view.x in ("step", "tokens", "wall_seconds"):
         return
-    absent = [run.name for run in runs if run.id not in set(points["run"])]
+    known = set(
+        points["run"].unique()
+    )  # one by one, thousands take long
+    absent = [run.name for run in runs if run.id not in known]
     if absent:
         st.info(
             f"{', '.join(absent)}: no count of {along_name(view.x)}, since it was trained by an older metalm "

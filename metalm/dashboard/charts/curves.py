@@ -62,7 +62,7 @@ def learning_curves(
             if (run, part) in crosses:
                 traces.append(_crosses(crosses[run, part], line, shown, view))
             named.add(shown.name)
-        if references is not None and "validation" in set(points["part"]):
+        if references is not None and "validation" in points["part"].unique():
             traces += _references(references, points, view)
         for trace in traces:
             trace["yaxis"] = "y" if row == 1 else f"y{row}"

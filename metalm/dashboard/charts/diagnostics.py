@@ -33,7 +33,7 @@ def measure_curves(
     points = points[points["run"].isin(styles)]
     if points.empty:
         return frame.empty("no points yet")
-    panels = list(dict.fromkeys(points["panel"]))
+    panels = list(points["panel"].unique())
     columns = min(len(panels), _MAX_COLUMNS if len(panels) > 4 else 2)
     rows = math.ceil(len(panels) / columns)
     height = _height(rows)
