@@ -88,9 +88,7 @@ def tell_uncounted(runs: Sequence[Run], points: pd.DataFrame, view: CurveView) -
     """Say which runs are missing in `points` (column run) because they did not measure what x is."""
     if view.x in ("step", "tokens", "wall_seconds"):
         return
-    known = set(
-        points["run"].unique()
-    )  # one by one, thousands take long
+    known = set(points["run"].unique())  # one by one, thousands take long
     absent = [run.name for run in runs if run.id not in known]
     if absent:
         st.info(

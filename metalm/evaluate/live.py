@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import regex
 
 from metalm.errors import ConfigError, SplitError
 from metalm.evaluate.baselines import unigram_table
@@ -28,6 +29,7 @@ from metalm.text.tokenizers import ByteTokenizer, Encoded, Tokenizer
 
 MIN_PASTE_BYTES = 256  # below it neither part says anything
 QUERY_SHARE = 0.3  # of a pasted text, unless asked otherwise
+_CLUSTER = regex.compile(r"\X")  # what readers take for one character
 _LINE_REACH = 0.1  # a line may end this share of the text away from the place asked for
 
 
@@ -115,7 +117,8 @@ def cut_paste(text: str, query_share: float = QUERY_SHARE) -> tuple[bytes, bytes
     """A text as (support, query) in UTF-8, which follow each other and share nothing.
 
     The query is about the last `query_share` of the bytes: it begins after the line end nearest to that place
-    if one is within a tenth of the text, else at a character. Raises SplitError when the text is too short.
+    if one is within a tenth of the text, else at a character, as readers count them where that is not too far
+    away. Raises SplitError when the text is too short.
     """
     if not 0 < query_share < 1:
         raise SplitError(f"the share of the query must be between 0 and 1, got {query_share}")
@@ -126,7 +129,7 @@ def cut_paste(text: str, query_share: float = QUERY_SHARE) -> tuple[bytes, bytes
         )
     place = round(len(data) * (1 - query_share))
     reach = int(len(data) * _LINE_REACH)
-    cut = _line_cut(data, place, reach) or _character_cut(data, place)
+    cut = _line_cut(data, place, reach) or _cluster_cut(data, place, reach) or _character_cut(data, place)
     return data[:cut], data[cut:]
 
 
@@ -136,6 +139,16 @@ def _line_cut(data: bytes, place: int, reach: int) -> int | None:
     after = data.find(b"\n", place, min(place + reach, len(data) - 1)) + 1
     found = [cut for cut in (before, after) if cut]
     return min(found, key=lambda cut: abs(cut - place), default=None)
+
+
+def _cluster_cut(data: bytes, place: int, reach: int) -> int | None:
+    """The last beginning of a grapheme cluster at or before `place`; None when none begins within `reach`."""
+    cut = end = 0
+    for cluster in _CLUSTER.finditer(data.decode()):
+        cut, end = end, end + len(cluster[0].encode())
+        if end > place:
+            break
+    return cut if cut and place - cut <= reach else None
 
 
 def _character_cut(data: bytes, place: int) -> int:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -158,3 +159,16 @@ def test_what_a_baseline_charges_each_character_adds_up_to_its_score(name, whole
 def test_a_baseline_that_there_is_not_is_named():
     with pytest.raises(ConfigError, match="must be one of n-gram, unigram, uniform, got 'PPMd'"):
         baseline_char_nats("PPMd", SUPPORT, QUERY)
+
+
+@given(st.lists(st.sampled_from(["a", "e\u0301", "👩\u200d👩\u200d👧", "स्ते", "ที่", "猫", " "]), min_size=256))
+def test_a_cut_parts_nothing_that_readers_take_for_a_character(clusters):
+    text = "".join(clusters)
+    support, query = cut_paste(text, 0.3)
+    parts = [regex.findall(r"\X", part.decode()) for part in (support, query)]
+    assert parts[0] + parts[1] == regex.findall(r"\X", text)
+
+
+def test_one_endless_character_is_cut_all_the_same():
+    support, query = cut_paste("e" + "\u0301" * 300, 0.5)
+    assert abs(len(support) - len(query)) <= 3
