@@ -33,8 +33,11 @@ window.setInterval = (call, wait, ...more) => {
   return 0;
 };
 """
-VERSION = "() => document.querySelector('.metalm-chart').dataset.version"
-IS_NEWER = "(old) => document.querySelector('.metalm-chart').dataset.version !== old"
+VERSION = "() => document.querySelector('.metalm-chart')?.dataset.version"
+IS_NEWER = """(old) => {
+  const version = document.querySelector('.metalm-chart')?.dataset.version;
+  return version !== undefined && version !== old;
+}"""
 
 
 def measure(size: Size) -> Iterator[Row]:
