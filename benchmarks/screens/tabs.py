@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 
 from screens import made
 from screens.apps import FedApp, fed_app
@@ -22,6 +22,7 @@ from screens.rows import Row, row
 from screens.sizes import Size
 
 TABS, RUNS, POINTS = 3, 8, 2_000
+_PATIENCE, _TRIES = 20_000, 10  # milliseconds
 SETTLED = 500  # refreshes after which memory should stay
 
 # What refreshes the live part of a page every three seconds is kept instead, to be called.
@@ -76,7 +77,19 @@ def _refresh(app: FedApp, pages: Sequence[Page], times: int) -> None:
         for page in pages:
             page.evaluate("window.refresh()")
         for page, version in zip(pages, versions, strict=True):
-            page.wait_for_function(IS_NEWER, arg=version, polling=10)
+            _await(page, version)
+
+
+def _await(page: Page, version: str) -> None:
+    """Waits for a newer chart. A tab that lost its connection for a moment asks again, as its timer would."""
+    for _ in range(_TRIES):
+        try:
+            page.wait_for_function(IS_NEWER, arg=version, polling=10, timeout=_PATIENCE)
+        except TimeoutError:
+            page.evaluate("window.refresh()")
+        else:
+            return
+    raise SystemExit(f"a tab has drawn nothing new for {_TRIES * _PATIENCE / 1000:.0f} s")
 
 
 def _memory(app: FedApp, pages: Sequence[Page]) -> tuple[int, int]:
