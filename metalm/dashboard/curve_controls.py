@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import state, widgets
+from metalm.dashboard import state, widgets, wording
 from metalm.dashboard.charts.lines import CurveView
 from metalm.evaluate.statistics import UNITS
 from metalm.store.runs import Run
@@ -91,7 +91,8 @@ def tell_uncounted(runs: Sequence[Run], points: pd.DataFrame, view: CurveView) -
     known = set(points["run"].unique())  # one by one, thousands take long
     absent = [run.name for run in runs if run.id not in known]
     if absent:
+        names = wording.plain(", ".join(absent))
         st.info(
-            f"{', '.join(absent)}: no count of {along_name(view.x)}, since it was trained by an older metalm "
+            f"{names}: no count of {along_name(view.x)}, since it was trained by an older metalm "
             "or has made no outer step yet. Along outer steps, tokens or seconds it is shown."
         )

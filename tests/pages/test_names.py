@@ -5,6 +5,7 @@ import re
 
 import pytest
 from homes import tiny_config
+from streamlit.testing.v1 import AppTest
 
 NAME = "a*b*c :red[x] $y$ `z` [k](http://example.org) <b>&"
 MARKUP = re.compile(r"(?<!\\)(\*b\*|:red\[|\$y\$|`z`|\[k\])")
@@ -67,3 +68,22 @@ def test_names_are_shown_as_they_were_typed(page):
         assert not app.exception, (name, choices)
         marked += [(name, choices, text) for text in shown_as_markdown(app) if MARKUP.search(text)]
     assert not marked
+
+
+def uncounted(name):
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    from metalm.dashboard import curve_controls
+    from metalm.dashboard.charts.lines import CurveView
+
+    run, points = SimpleNamespace(id="r", name=name), pd.DataFrame({"run": ["another"]})
+    curve_controls.tell_uncounted([run], points, CurveView(x="flops"))
+
+
+def test_a_run_that_did_not_measure_an_axis_is_named_as_it_was_typed():
+    app = AppTest.from_function(uncounted, args=(NAME,)).run()
+    assert not app.exception
+    assert [text for text in shown_as_markdown(app) if "no count of" in text]
+    assert not [text for text in shown_as_markdown(app) if MARKUP.search(text)]
