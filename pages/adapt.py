@@ -10,6 +10,7 @@ from metalm.dashboard import (
     adapt_text,
     compare_runs,
     glossary,
+    messages,
     state,
     widgets,
 )
@@ -24,7 +25,7 @@ else:
         "A text is cut in two: runs adapt to its first part and are judged on the second, step by step.",
         help=glossary.of_page("Adapt"),
     )
-state.show_notices()
+messages.show_notices()
 view = "Adapt" if is_presented else widgets.switch("View", ["Adapt", "Saved"], "view")
 if view == "Saved":
     adapt_saved.show()

@@ -11,8 +11,8 @@ from metalm.dashboard import (
     compare_training,
     diagnostics,
     glossary,
+    messages,
     run_sharing,
-    state,
     widgets,
 )
 
@@ -21,7 +21,7 @@ st.caption(
     "Runs side by side: how they learned, how they adapt to tasks that they have never seen, what differs.",
     help=glossary.of_page("Compare"),
 )
-state.show_notices()
+messages.show_notices()
 runs = compare_runs.choose()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     view = widgets.switch(

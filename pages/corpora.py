@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, glossary, state, widgets
+from metalm.dashboard import corpus_entry, corpus_table, corpus_upload, glossary, messages, state, widgets
 
 st.title("Corpora")
 st.caption(
     "A corpus is one text, kept once. Tasks are cut from corpora on the Tasks page.",
     help=glossary.of_page("Corpora"),
 )
-state.show_notices()
+messages.show_notices()
 if widgets.switch("View", ["All corpora", "Add texts"], "view") == "Add texts":
     corpus_upload.show()
     st.stop()

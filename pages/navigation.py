@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metalm.dashboard import contents, page_frame, wording
+from metalm.dashboard import contents, messages, page_frame
 from metalm.errors import MetalmError
 
 st.set_page_config(page_title="metalm", page_icon=contents.mark(), layout="wide")
@@ -27,4 +27,4 @@ try:
     page_frame.show(names[chosen.title])
     chosen.run()
 except MetalmError as error:
-    st.error(wording.plain(str(error)))
+    messages.error(error)

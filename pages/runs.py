@@ -2,14 +2,23 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, run_bin, run_import, run_page, run_selection, run_table, state, widgets
+from metalm.dashboard import (
+    glossary,
+    messages,
+    run_bin,
+    run_import,
+    run_page,
+    run_selection,
+    run_table,
+    widgets,
+)
 
 st.title("Runs")
 st.caption(
     "Every run of this home, the newest first. Select rows to see, compare and change them.",
     help=glossary.of_page("Runs"),
 )
-state.show_notices()
+messages.show_notices()
 view = widgets.switch("View", ["All runs", "Deleted", "Import"], "view")
 if view == "Import":
     run_import.show()

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, state, study_launch, study_list, study_progress, widgets
+from metalm.dashboard import glossary, messages, study_launch, study_list, study_progress, widgets
 
 st.title("Studies")
 st.caption(
     "A study trains what a question needs, evaluates it on the same tasks, and writes a report.",
     help=glossary.of_page("Studies"),
 )
-state.show_notices()
+messages.show_notices()
 if widgets.switch("View", ["All studies", "New study"], "view") == "New study":
     study_launch.show()
     st.stop()

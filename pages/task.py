@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, state, task_page
+from metalm.dashboard import glossary, messages, task_page
 
 st.title("Task")
 st.caption(
     "One text with its role in a split, and what every run made of it.",
     help=glossary.of_page("Task"),
 )
-state.show_notices()
+messages.show_notices()
 task_page.show()

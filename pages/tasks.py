@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from metalm.dashboard import empty, glossary, split_list, split_roles, split_sources, state, widgets
+from metalm.dashboard import empty, glossary, messages, split_list, split_roles, split_sources, state, widgets
 
 st.title("Tasks")
 st.caption(
     "A task is one text source. A split freezes which tasks are learned from, chosen by, and judged on.",
     help=glossary.of_page("Tasks"),
 )
-state.show_notices()
+messages.show_notices()
 if widgets.switch("View", ["Splits", "New split"], "view") == "Splits":
     split_list.show(state.home().splits())
     st.stop()

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from metalm.dashboard import glossary, queue_list, state, train_launch, train_watch, widgets
+from metalm.dashboard import glossary, messages, queue_list, train_launch, train_watch, widgets
 
 st.title("Train")
 st.caption(
     "A run learns slow weights from a split's meta-train tasks. It goes on when every browser is closed.",
     help=glossary.of_page("Train"),
 )
-state.show_notices()
+messages.show_notices()
 view = widgets.switch("View", ["New run", "Watch", "Queue"], "view")
 if view == "New run":
     train_launch.show()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import adapt_samples, adapt_view, state, wording
+from metalm.dashboard import adapt_samples, adapt_view, messages, state, wording
 from metalm.dashboard.adapt_shown import of_demo, run_name
 from metalm.jobs.demo import Demo, Part
 
@@ -41,7 +41,7 @@ def leave(demo: Demo) -> None:
     """Of a demo that is over: the address keeps the records that there are, and what failed is said once."""
     for part in demo.parts:
         if part.error:
-            state.notice(f"{run_name(part.run_id)}: {part.error}", "error")
+            messages.notice(f"{run_name(part.run_id)}: {part.error}", "error")
     state.choose("demo", [part.record_id for part in demo.parts if part.is_saved])
     demo.wait()  # a bug in the thread is a bug here
 
@@ -66,7 +66,7 @@ def _head(demo: Demo) -> None:
 def _progress(part: Part) -> None:
     name, steps = wording.plain(run_name(part.run_id)), list(part.steps)
     if part.error:
-        st.error(wording.plain(f"{name}: {part.error}"))
+        messages.error(f"{name}: {part.error}")
     elif part.total is None or not steps:
         st.progress(0.0, text=f"**{name}**: loading")
     else:

@@ -13,6 +13,7 @@ from metalm.dashboard import (
     adapt_resemblance,
     adapt_samples,
     adapt_view,
+    messages,
     state,
     wording,
 )
@@ -75,7 +76,7 @@ def _read(ids: Sequence[str]) -> list[AdaptationRecord]:
         try:
             records.append(state.home().store.adaptations.get(record_id))
         except NotFoundError as error:
-            st.warning(wording.plain(str(error)))
+            messages.warning(error)
     return [record for record in records if record.query == records[0].query]
 
 
@@ -111,4 +112,4 @@ def _forget(ids: Sequence[str]) -> None:
     for record_id in ids:
         state.home().store.adaptations.delete(record_id)
     state.choose("demo", [one for one in state.choices("demo") if one not in ids])
-    state.notice("Deleted.")
+    messages.notice("Deleted.")

@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import long_work, state, wording
+from metalm.dashboard import long_work, messages, state, wording
 from metalm.dashboard.charts.resemblance import resemblance_along_text
 from metalm.dashboard.components.chart import chart
 from metalm.errors import MetalmError
@@ -99,7 +99,7 @@ def _compared(run_id: str, name: str, support: bytes, query: bytes, key: Hashabl
         try:
             found = home.resembles(run_id, support, query, on_progress=on_progress)
         except MetalmError as error:
-            st.error(wording.plain(str(error)))
+            messages.error(error)
             return None
     state.keep_result(key, found)
     return found

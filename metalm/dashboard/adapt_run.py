@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import adapt_samples, state, widgets, wording
+from metalm.dashboard import adapt_samples, messages, state, widgets
 from metalm.dashboard.adapt_text import CutText, opened
 from metalm.errors import MetalmError
 from metalm.jobs.demo import DemoRequest
@@ -43,7 +43,7 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
     try:
         demo = state.jobs().demos.begin(asked)
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
     for run, split in opened(text.task, runs) if text.task else ():
         state.home().open_meta_test(split.id, run.id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import state, widgets, wording
+from metalm.dashboard import messages, state, widgets, wording
 from metalm.dashboard.adapt_shown import Adapted, of_demo
 from metalm.jobs.demo import Demo, Writing
 from metalm.store.adaptations import Sample
@@ -45,7 +45,7 @@ def show(adapted: Sequence[Adapted], *, can_write: bool = True) -> None:
         return
     if writing is not None:
         for error in [part.error for part in writing.parts if part.error]:
-            st.error(wording.plain(error))
+            messages.error(error)
     texts(adapted)
     if can_write:
         with st.popover("Write anew", icon=":material/edit:"):

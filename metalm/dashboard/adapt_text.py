@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from metalm.dashboard import sample_runs, state, widgets, wording
+from metalm.dashboard import messages, sample_runs, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.evaluate.live import MIN_PASTE_BYTES, QUERY_SHARE, cut_paste
 from metalm.store.runs import Run
@@ -51,7 +51,7 @@ def choose(runs: Sequence[Run]) -> CutText | None:
     try:
         support, query = cut_paste(text, share)
     except MetalmError as error:
-        st.warning(wording.plain(str(error)))
+        messages.warning(error)
         return None
     _show_cut(support, query, dropped)
     return CutText(name, support, query, task)
@@ -122,7 +122,7 @@ def _sample(task: Task, runs: Sequence[Run]) -> tuple[str, str]:
     try:
         text = state.home().text_of(task)
     except MetalmError as error:
-        st.warning(wording.plain(str(error)))
+        messages.warning(error)
         return "", ""
     if trained := [run.name for run in runs if state.home().has_seen(run.id, task)]:
         names = wording.plain(", ".join(trained))

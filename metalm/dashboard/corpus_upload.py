@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from metalm.dashboard import long_work, state, widgets, wording
+from metalm.dashboard import long_work, messages, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.home import Added
 from metalm.text.encodings import ENCODINGS
@@ -77,7 +77,7 @@ def _path() -> list[Staged]:
         return []
     path = Path(typed.strip()).expanduser()
     if not path.exists():
-        st.error(wording.plain(f"no file {str(path)!r} on this machine"))
+        messages.error(f"no file {str(path)!r} on this machine")
         return []
     return [Staged(path.name, path)]
 
@@ -110,7 +110,7 @@ def _with_columns(item: Staged, encoding: str) -> Staged:
     try:
         found = columns(item.path, item.name, encoding)
     except MetalmError as error:
-        st.warning(wording.plain(str(error)))
+        messages.warning(error)
         return item
     label, text, group = st.columns([2, 2, 2], vertical_alignment="bottom")
     label.markdown(f"**{item.name}**  \n:gray[a table of {wording.things(len(found.names), 'column')}]")

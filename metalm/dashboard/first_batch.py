@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from metalm.config import RunConfig, run_config
-from metalm.dashboard import state, widgets, wording
+from metalm.dashboard import messages, state, widgets, wording
 from metalm.errors import MetalmError
 
 _SHOWN = 3  # windows a set; the rest looks alike
@@ -23,7 +23,7 @@ def show(split: str, config: RunConfig) -> None:
     try:
         visits = _visits(str(state.home().path), state.home().split(split).hash, split, config.to_json())
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
     st.caption(
         f"Outer step 1 with seed {config.seed}, drawn from meta-train tasks, never from a task's tail. "

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from metalm.dashboard import long_work, state
+from metalm.dashboard import long_work, messages, state
 from metalm.errors import MetalmError
 from metalm.store.jobs import Job
 
@@ -42,7 +42,7 @@ def _watch(run_ids: list[str]) -> None:
     jobs = evaluations(run_ids)
     if not jobs:
         st.rerun()  # the whole page: there are more results now
-    state.show_notices()
+    messages.show_notices()
     show(jobs)
 
 
@@ -66,4 +66,4 @@ def do(action: Callable[..., None], *arguments: Any) -> None:
     try:
         action(*arguments)
     except MetalmError as error:
-        state.notice(str(error), "error")
+        messages.notice(str(error), "error")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, glossary, queue_list, state, train_watch, wording
+from metalm.dashboard import contents, empty, glossary, messages, queue_list, state, train_watch, wording
 from metalm.dashboard.train_watch import ACTIVE
 from metalm.jobs.resources import threads_beside_the_app
 from metalm.store.run_heads import RunHead
@@ -97,5 +97,5 @@ def _latest(runs: list[Run]) -> None:
                     f"{wording.count(run.step)} outer steps · {wording.ago(run.finished_at)}"
                 )
                 if run.error:
-                    st.error(wording.plain(run.error))
+                    messages.error(run.error)
                 contents.link("Runs", "Open", runs=run.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import empty, job_progress, state, train_watch, wording
+from metalm.dashboard import empty, job_progress, messages, state, train_watch, wording
 from metalm.store.jobs import Job
 
 _ENDED = 8  # jobs of the past that are listed
@@ -13,7 +13,7 @@ _ENDED = 8  # jobs of the past that are listed
 @st.fragment(run_every=2)
 def live() -> None:
     """Running and waiting jobs with their buttons, drawn anew every two seconds."""
-    state.show_notices()
+    messages.show_notices()
     running, queue = state.jobs().running(), state.jobs().queue()
     names = dict(state.home().store.runs.names())
     if not running and not queue:
@@ -93,6 +93,6 @@ def _ended(names: dict[str, str]) -> None:
             f"{title(job, names)} {wording.status_badge(job.status)} :gray[{wording.ago(job.finished_at)}]"
         )
         if job.error:
-            st.error(wording.plain(job.error))
+            messages.error(job.error)
             with st.expander("Traceback"):
                 st.code(job.traceback, language=None)

@@ -14,6 +14,7 @@ from metalm.config import Joint, run_config
 from metalm.dashboard import (
     baseline,
     contents,
+    messages,
     run_bin,
     run_evaluate,
     run_sharing,
@@ -120,7 +121,7 @@ def _prepare_clone(run: Run) -> None:
     config = run_config(run.config)
     parent = state.home().parent_of(run)
     if run.parent and parent is None:
-        state.notice(f"The run that {run.name} started from is not in this home.", "error")
+        messages.notice(f"The run that {run.name} started from is not in this home.", "error")
     chosen = {
         **train_settings.choices_of(config),
         "init": parent.name if parent else None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import baseline, run_columns, run_rows, state, widgets, wording
+from metalm.dashboard import baseline, messages, run_columns, run_rows, state, widgets, wording
 from metalm.dashboard.run_columns import Columns
 from metalm.dashboard.table_height import table_height
 from metalm.errors import FilterError
@@ -62,7 +62,7 @@ def show(query: RunQuery, columns: Columns, ways: Ways, is_live: bool) -> None:
     try:
         groups = groups_of(ways)
     except FilterError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
     frame = run_rows.read(query, columns)
     table = summary(frame, groups, columns.keys)

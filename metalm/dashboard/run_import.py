@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from metalm.dashboard import run_sharing, state, wording
+from metalm.dashboard import messages, run_sharing, state
 from metalm.errors import BundleError, MetalmError
 from metalm.store.runs import Run
 
@@ -54,8 +54,8 @@ def _take(bring_in) -> None:
         with st.spinner("Taking the run in …"):
             run = bring_in()
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
-    state.notice(f"{run.name} is imported.")
+    messages.notice(f"{run.name} is imported.")
     state.choose_all({"view": None, "runs": [run.name]})
     st.rerun()

@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import evidence_tables, job_progress, palette, state, widgets, wording
+from metalm.dashboard import evidence_tables, job_progress, messages, palette, state, widgets, wording
 from metalm.dashboard.charts.adaptation import adaptation_curves
 from metalm.dashboard.compare_evidence import OWN_METHODS
 from metalm.dashboard.components.chart import chart
@@ -31,7 +31,7 @@ def _results(run: Run, is_live: bool) -> None:
         jobs = job_progress.evaluations([run.id])
         if not jobs:
             st.rerun()  # the whole page: nothing more will come
-        state.show_notices()
+        messages.show_notices()
         job_progress.show(jobs)
         st.caption("Numbers come in as they are measured.")
     if rows.empty:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from metalm.dashboard import long_work, state, widgets, wording
+from metalm.dashboard import long_work, messages, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.sharing.run_report import as_text, run_report
 from metalm.sharing.trackers import SOURCES, TRACKERS, export_to, import_from
@@ -113,8 +113,8 @@ def _take(tracker: str, place: str, losses: dict[str, str]) -> None:
 
             runs = import_from(state.home(), tracker, place, losses, on_read=on_read)
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
-    state.notice(f"{wording.things(len(runs), 'run')} imported.")
+    messages.notice(f"{wording.things(len(runs), 'run')} imported.")
     state.choose_all({"view": None, "runs": [run.name for run in runs]})
     st.rerun()

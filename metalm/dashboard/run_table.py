@@ -7,6 +7,7 @@ import streamlit as st
 from metalm.dashboard import (
     baseline,
     empty,
+    messages,
     run_columns,
     run_filters,
     run_group_curves,
@@ -44,7 +45,7 @@ def show() -> list[Run] | None:
     try:
         num = state.home().store.run_table.count(query)
     except FilterError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return None
     if not num:
         _nothing()

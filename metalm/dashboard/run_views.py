@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import baseline, run_columns, run_filters, run_groups, run_insight, state, wording
+from metalm.dashboard import (
+    baseline,
+    messages,
+    run_columns,
+    run_filters,
+    run_groups,
+    run_insight,
+    state,
+    wording,
+)
 
 _PAGE = "runs"
 _CHOICE = "saved"
@@ -113,4 +122,4 @@ def _forget(name: str) -> None:
     state.home().store.views.delete(_PAGE, name)
     if state.choice(_CHOICE) == name:
         state.choose(_CHOICE, None)
-    state.notice(f"The view {name} is forgotten.")
+    messages.notice(f"The view {name} is forgotten.")

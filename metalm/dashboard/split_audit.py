@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import long_work, state, widgets, wording
+from metalm.dashboard import long_work, messages, state, widgets, wording
 from metalm.dashboard.charts.matrices import leakage_heatmap
 from metalm.dashboard.components.chart import chart
 from metalm.errors import MetalmError
@@ -52,7 +52,7 @@ def audited(split: Split) -> Audit | None:
             "audit", split.id, "Comparing all texts of the split, once …", work, key="audit"
         )
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return None
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from metalm.dashboard import state, widgets, wording
+from metalm.dashboard import messages, state, widgets, wording
 from metalm.errors import MetalmError, SplitError
 from metalm.text.splits import ROLES, Role, random_roles, roles_by_group
 from metalm.text.tasks import Task
@@ -24,7 +24,7 @@ def role_table(tasks: list[Task]) -> dict[str, Role]:
         try:
             draft = _drafted(tasks, way)
         except SplitError as error:
-            st.error(wording.plain(str(error)))
+            messages.error(error)
             draft = {}
     table = pd.DataFrame(
         {
@@ -151,8 +151,8 @@ def freeze_form(tasks: list[Task], roles: dict[str, Role]) -> None:
         with st.spinner("Freezing the split …"):
             split = state.home().freeze_split(name.strip(), tasks, roles)
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
-    state.notice(f"Split {split.name} is frozen.")
+    messages.notice(f"Split {split.name} is frozen.")
     state.choose_all({"split": split.name, "view": None})
     st.rerun()

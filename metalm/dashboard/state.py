@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from metalm.dashboard import wording
+from metalm.dashboard import messages
 from metalm.errors import MetalmError
 from metalm.home import Home
 from metalm.jobs import service
@@ -22,7 +22,6 @@ from metalm.text.corpora import Corpus
 from metalm.text.tasks import Task
 
 _MEMORY = "chosen."
-_NOTICES = "notices"
 _RESULTS = "results"
 _MAX_RESULTS = 16  # megabytes each, at most
 _FIGURES = "figures"
@@ -116,9 +115,9 @@ def attempt(action: Callable[[], str], **choices: str | Iterable[str] | None) ->
     try:
         done = action()
     except MetalmError as error:
-        notice(str(error), "error")
+        messages.notice(str(error), "error")
         return False
-    notice(done)
+    messages.notice(done)
     choose_all(choices)
     return True
 
@@ -165,17 +164,3 @@ def looked_at(name: str) -> tuple[float, float] | None:
 def look_at(name: str, values: tuple[float, float] | None) -> None:
     """Puts a range of an axis into the URL; None takes it away."""
     choose(name, None if values is None else "~".join(f"{value:.9g}" for value in values))
-
-
-def notice(text: str, kind: str = "success") -> None:
-    """A message for the next rerun: what a dialog or a callback did. kind: success or error."""
-    st.session_state.setdefault(_NOTICES, []).append((kind, text))
-
-
-def show_notices() -> None:
-    """Show, once, what was left by `notice`; names in it are no markdown."""
-    for kind, message in st.session_state.pop(_NOTICES, []):
-        if kind == "error":
-            st.error(wording.plain(message))
-        else:
-            st.toast(wording.plain(message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import contents, job_progress, state, study_report, wording
+from metalm.dashboard import contents, job_progress, messages, state, study_report, wording
 from metalm.errors import NotFoundError
 from metalm.operations import studies as operations
 from metalm.store.jobs import Job
@@ -34,7 +34,7 @@ def _head(study_id: str, is_live: bool) -> None:
     status = operations.status(state.home(), state.jobs(), study)
     if is_live and status not in ACTIVE:
         st.rerun()  # the whole page: there may be a report now
-    state.show_notices()
+    messages.show_notices()
     done, planned = operations.counts(state.home(), study)
     with st.container(border=True):
         left, right = st.columns([3, 2], vertical_alignment="center")
@@ -119,7 +119,7 @@ def _failure(study: Study) -> None:
     """What went wrong when it was last carried out."""
     last = next((job for job in state.jobs().recent() if job.payload.get("study") == study.id), None)
     if last is not None and last.error and state.jobs().study_job(study.id) is None:
-        st.error(wording.plain(last.error))
+        messages.error(last.error)
         with st.expander("Traceback"):
             st.code(last.traceback, language=None)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from metalm import units
-from metalm.dashboard import contents, state, task_text, widgets, wording
+from metalm.dashboard import contents, messages, state, task_text, widgets, wording
 from metalm.dashboard.adapt_run import is_ready
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.errors import MetalmError
@@ -38,7 +38,7 @@ def show(split: Split, member: SplitTask) -> None:
     try:
         text = state.home().text_of(member.task)
     except MetalmError as error:
-        st.warning(wording.plain(str(error)))
+        messages.warning(error)
         return
     runs = {run.name: run.id for run in state.home().run_heads() if is_ready(run)}
     if not runs:
@@ -101,7 +101,7 @@ def _write(run: Run, text: TaskText, size: int) -> _Written | None:
                 samples=samples,
             )
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return None
     before, after = samples
     bits = _bits(ends[0]), _bits(ends[-1])

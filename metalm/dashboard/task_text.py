@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import split_audit, state, widgets, wording
+from metalm.dashboard import messages, split_audit, state, widgets, wording
 from metalm.errors import MetalmError
 from metalm.text.splits import Split, SplitTask
 from metalm.text.tasks import TaskText
@@ -18,7 +18,7 @@ def show(split: Split, member: SplitTask) -> None:
     try:
         text = state.home().text_of(member.task)
     except MetalmError as error:
-        st.warning(wording.plain(str(error)))
+        messages.warning(error)
         return
     if not is_open(split, member):
         offer(split, member, "Open meta-test and show the text")

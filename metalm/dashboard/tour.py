@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from metalm.dashboard import contents, state
+from metalm.dashboard import contents, messages, state
 
 _CHOICE = "tour"  # the step, from 1, while the tour goes on
 _EVENT = "tour"  # of the home: the offer was answered
@@ -151,4 +151,4 @@ def _go(at: int) -> None:
 
 def _end() -> None:
     state.choose(_CHOICE, None)
-    state.notice("The tour is over. Tour in the sidebar begins it again.")
+    messages.notice("The tour is over. Tour in the sidebar begins it again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from metalm.config import RunConfig
-from metalm.dashboard import state, wording
+from metalm.dashboard import messages, state, wording
 from metalm.errors import MetalmError
 from metalm.jobs.calibrations import Calibration
 from metalm.learn.estimates import Estimate, Forecast, forecast
@@ -37,7 +37,7 @@ def _begin(split: str, config: RunConfig) -> None:
     try:
         state.jobs().calibrations.begin(config, split)
     except MetalmError as error:
-        state.notice(str(error), "error")
+        messages.notice(str(error), "error")
 
 
 def _progress(calibration: Calibration) -> None:
@@ -52,10 +52,10 @@ def _outcome(calibration: Calibration, split: str, config: RunConfig, seeds: int
     try:
         estimate = calibration.estimate()
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
     except RuntimeError as error:  # torch's way to say that memory is not enough
-        st.error(wording.plain(f"The first steps of such a run failed: {error}"))
+        messages.error(f"The first steps of such a run failed: {error}")
         return
     expected = forecast(estimate, config)
     _figures(estimate, expected)

@@ -12,6 +12,7 @@ from metalm.dashboard import (
     algorithm_guide,
     empty,
     first_batch,
+    messages,
     state,
     train_estimate,
     train_settings,
@@ -52,7 +53,7 @@ def show() -> None:
         train_settings.details(base)
         st.button("Reset to the defaults", on_click=train_settings.reset, disabled=not changed)
     if refusal:
-        st.error(wording.plain(refusal))
+        messages.error(refusal)
         return
     config = dataclasses.replace(config, init=parent.id if parent else None)
     name, seeds = _launch_form(split, config)
@@ -166,8 +167,8 @@ def _launch(split: str, config: RunConfig, name: str, seeds: int) -> None:
         for run in runs:
             state.jobs().train(run.id)
     except MetalmError as error:
-        st.error(wording.plain(str(error)))
+        messages.error(error)
         return
-    state.notice(f"{wording.things(len(runs), 'run')} in the queue.")
+    messages.notice(f"{wording.things(len(runs), 'run')} in the queue.")
     state.choose_all({"view": "Watch", "watch": runs[0].name})
     st.rerun()

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig
-from metalm.dashboard import state, wording
+from metalm.dashboard import messages, state
 from metalm.errors import ConfigError
 
 _GROUPS = {
@@ -53,7 +53,7 @@ def changed_settings(base: RunConfig) -> dict[str, str]:
             changed[key] = typed
             state.choose(key, typed)  # what was remembered, as of a clone, stands in the address again
         else:
-            st.warning(wording.plain(f"{key} cannot be {typed!r}; the default is shown instead"))
+            messages.warning(f"{key} cannot be {typed!r}; the default is shown instead")
             state.choose(key, None)
     return changed
 

@@ -13,6 +13,7 @@ from metalm.dashboard import (
     diagnostics,
     empty,
     glossary,
+    messages,
     palette,
     state,
     widgets,
@@ -70,7 +71,7 @@ def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
         st.rerun()  # deleted meanwhile: the whole page finds another
     if is_live and run.status not in ACTIVE:
         st.rerun()  # the whole page: it need not be drawn again and again any more
-    state.show_notices()
+    messages.show_notices()
     head(run)
     if look == "Curves":
         _curves(run, view)
@@ -116,7 +117,7 @@ def failure(run: Run) -> None:
     if run.status == "interrupted":
         st.warning("The process that trained it ended. It resumes from its last checkpoint on the Runs page.")
     if run.error:
-        st.error(wording.plain(run.error))
+        messages.error(run.error)
     if run.traceback:
         with st.expander("Traceback"):
             st.code(run.traceback, language=None)
