@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +92,8 @@ def test_a_forest_plot_is_hollow_where_the_interval_holds_zero_or_there_is_none(
     assert list(trace.error_x.array) == pytest.approx([0.2, 0.2, 0.0])
     assert "one &lt;i&gt;" in json.dumps(figure.to_json())
     assert list(trace.y) == sorted(set(trace.y))
+    drawn = json.loads(figure.to_json())
+    assert json.loads(go.Figure(drawn).to_json()) == drawn  # plotly's checks, which drawing leaves out
     assert "nothing was evaluated" in forest.forest_plot(lines[:0], STYLES, control="x").to_json()
 
 
