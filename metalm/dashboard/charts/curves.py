@@ -91,8 +91,8 @@ def _dress(figure: go.Figure, names: list[str], view: CurveView) -> None:
             look = {"text": name, "showarrow": False, "font": {"size": 13, "color": frame.MUTED}}
             figure.add_annotation(**place, yref="paper", **look)
     lowest = "y" if len(names) == 1 else f"y{len(names)}"
-    figure.update_xaxes(title_text=lines.x_title(view.x), anchor=lowest, **lines.x_axis(view))
-    figure.update_xaxes(showspikes=True, **SPIKE)
+    look = {"title_text": lines.x_title(view.x), "anchor": lowest, "showspikes": True}
+    figure.update_xaxes(**look, **lines.x_axis(view), **SPIKE)
 
 
 def _y_axis(row: int) -> str:

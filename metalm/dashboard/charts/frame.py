@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,32 +60,44 @@ def dress(figure: go.Figure, *, height: int = 380, legend: bool = True) -> go.Fi
 
     The font is the page's; the chart component sets it.
     """
-    figure.update_layout(
-        template="none",
-        height=height,
-        paper_bgcolor=BACKGROUND,
-        plot_bgcolor=BACKGROUND,
-        font={"size": 13, "color": TEXT},
-        margin={"l": 8, "r": 12, "t": 36 if legend else 12, "b": 8},
-        showlegend=legend,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "font": {"size": 12.5},
-            "itemwidth": 30,
-        },
-        hoverlabel={"bgcolor": SURFACE, "bordercolor": BORDER, "font": {"color": TEXT, "size": 12.5}},
-        hoverdistance=30,
-        dragmode="zoom",
-    )
-    figure.update_xaxes(**_AXIS)
-    figure.update_yaxes(**_AXIS)
+    look: dict[str, Any] = {
+        "template": "none",
+        "height": height,
+        "paper_bgcolor": BACKGROUND,
+        "plot_bgcolor": BACKGROUND,
+        "font": {"size": 13, "color": TEXT},
+        "margin": {"l": 8, "r": 12, "t": 36 if legend else 12, "b": 8},
+        "showlegend": legend,
+        "legend": _LEGEND,
+        "hoverlabel": {"bgcolor": SURFACE, "bordercolor": BORDER, "font": {"color": TEXT, "size": 12.5}},
+        "hoverdistance": 30,
+        "dragmode": "zoom",
+    }
+    layout = figure.layout.to_plotly_json()
+    axes = {"xaxis", "yaxis", *(name for name in layout if name.startswith(("xaxis", "yaxis")))}
+    # One assignment: plotly's own updates, property by property, take ten times as long.
+    figure.layout = _merged(layout, look | dict.fromkeys(axes, _AXIS))
     return figure
 
 
+def _merged(settings: dict[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with `others` in their place, group by group."""
+    merged = dict(settings)
+    for name, other in others.items():
+        known = settings.get(name)
+        merged[name] = _merged(known, other) if isinstance(known, dict) and isinstance(other, dict) else other
+    return merged
+
+
+_LEGEND: dict[str, Any] = {
+    "orientation": "h",
+    "x": 0,
+    "xanchor": "left",
+    "y": 1.0,
+    "yanchor": "bottom",
+    "font": {"size": 12.5},
+    "itemwidth": 30,
+}
 _AXIS: dict[str, Any] = {
     "automargin": True,
     "gridcolor": GRID,
