@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from metalm.dashboard import (
+    baseline,
     compare_evidence,
     evidence_tables,
     glossary,
@@ -101,12 +102,21 @@ def _tell(gathered: Evidence, runs: Sequence[Run]) -> None:
         st.caption("Of runs that were evaluated with several adaptations, the latest is shown.")
 
 
-def control_of(gathered: Evidence) -> str:
-    """The name of the series that the others are compared with; only one that has results."""
+def control_of(gathered: Evidence, runs: Sequence[Run]) -> str:
+    """The name of the series that the others are compared with; only one that has results.
+
+    Unless another is chosen: the pinned baseline, or a run of joint training, which others must beat.
+    """
     found = set(gathered.tasks["series"].unique())
     names = [style.name for series, style in gathered.styles.items() if series in found]
+    joint = [run.name for run in runs if run.algorithm == "joint"]
+    likely = [name for name in (state.choice(baseline.CHOICE), *joint) if name in names]
     return widgets.select(
-        "Compared with", names, "control", help=glossary.lines("control", "twin", "baseline")
+        "Compared with",
+        names,
+        "control",
+        index=names.index(likely[0]) if likely else 0,
+        help=glossary.lines("control", "twin", "baseline"),
     )
 
 

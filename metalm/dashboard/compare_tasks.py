@@ -10,6 +10,7 @@ import streamlit as st
 from metalm.dashboard import (
     compare_evidence,
     compare_facets,
+    compare_verdict,
     contents,
     evidence_tables,
     state,
@@ -42,11 +43,12 @@ def show(runs: Sequence[Run]) -> None:
     with columns[0]:
         size = support_size(gathered.tasks)
     with columns[1]:
-        control = control_of(gathered)
+        control = control_of(gathered, runs)
     with columns[2]:
         by = _grouping(gathered, split) if look in _TOGETHER else compare_facets.ALL
     with columns[3]:
         _open_task(gathered, split)
+    _verdicts(gathered, size, split, control)
     if look in ("Heat map", "Difference"):
         _heatmap(gathered, size, compare_facets.groups(split, by), control if look == "Difference" else None)
     elif look == "Forest":
@@ -84,6 +86,17 @@ def _open_task(gathered: Evidence, split: Split | None) -> None:
     name = widgets.select("One task", names, "one", index=None, placeholder="choose to open its page")
     if name is not None:
         contents.link("Task", f"Open {name}", split=split.name, task=name)
+
+
+def _verdicts(gathered: Evidence, size: int, split: Split | None, control: str) -> None:
+    """The answer before the charts: who is best on all tasks, on near and far ones, and how sure that is."""
+    series = {style.name: key for key, style in gathered.styles.items()}
+    found = compare_verdict.verdicts(gathered, series[control], size, split)
+    with st.container(border=True):
+        for each in found:
+            where = each.group if each.group == compare_facets.ALL else f"{each.group} tasks"
+            told = compare_verdict.words(each, gathered, lambda name: f"**{wording.plain(name)}**")
+            st.markdown(f":gray[{where.capitalize()}:] {told}")
 
 
 def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: str | None) -> None:

@@ -95,7 +95,7 @@ def head(run: Run) -> None:
             button.button("Stop", on_click=_stop, args=(run,), **look)
         st.progress(min(1.0, run.progress), text=progress(run))
         figures = {
-            "Bits per byte": (wording.number(run.best_value), "best on meta-validation, after adaptation"),
+            "Bits per byte": _bits(run),
             "Outer steps": (
                 wording.count(run.step),
                 f"{glossary.TERMS['outer step']}; {wording.count(run.tokens)} tokens trained on",
@@ -110,6 +110,14 @@ def head(run: Run) -> None:
         for column, (label, (value, help)) in zip(st.columns(len(figures)), figures.items(), strict=True):
             column.metric(label, value, help=help)
     failure(run)
+
+
+def _bits(run: Run) -> tuple[str, str]:
+    """The figure that tables of runs have, too, and what it is."""
+    as_validated = f"{wording.number(run.best_value)} at the best step, after adaptation as validated"
+    if run.tuned_value is None:
+        return wording.number(run.best_value), f"on meta-validation: {as_validated}"
+    return wording.number(run.tuned_value), f"on meta-validation, after adaptation as tuned; {as_validated}"
 
 
 def failure(run: Run) -> None:

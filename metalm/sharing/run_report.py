@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from metalm.config import run_config
-from metalm.dashboard import compare_evidence, palette
+from metalm.dashboard import compare_evidence, compare_facets, compare_verdict, palette
 from metalm.dashboard.compare_evidence import Evidence
-from metalm.errors import ConfigError
-from metalm.evaluate import statistics
+from metalm.errors import ConfigError, NotFoundError
 from metalm.home.versions import versions
 from metalm.sharing.live_page import live_html
 from metalm.studies.pages import markdown
@@ -26,6 +25,7 @@ from metalm.studies.report import Chart, Report, Section, Table
 if TYPE_CHECKING:
     from metalm.home import Home
     from metalm.store.runs import Run
+    from metalm.text.splits import Split
 
 MAX_RUNS = 56  # as many as Compare takes
 _SUPPORT = "support bytes"
@@ -47,7 +47,7 @@ def run_report(home: Home, refs: Sequence[str]) -> Report:
     what = "Run" if len(runs) == 1 else "Runs"
     return Report(
         title=f"{what} {', '.join(names.values())}",
-        findings=tuple(told for each in gathered for told in _findings(each, runs[0])),
+        findings=tuple(told for each in gathered for told in _findings(each, runs[0], _split_of(home, each))),
         sections=(
             Section(title="Runs", parts=(_runs_table(home, runs),)),
             Section(title="Learning curves", parts=_curves(home, names)),
@@ -169,48 +169,21 @@ def _table(caption: str, frame: pd.DataFrame, columns: Sequence[str], *first: st
     return Table.of(caption, shown.rename(columns=names))
 
 
-def _findings(found: Evidence, control: Run) -> Iterator[str]:
+def _findings(found: Evidence, control: Run, split: Split | None) -> Iterator[str]:
     """For each support size at one place: who needs the fewest bits, and whether that is clear."""
-    points = compare_evidence.over_support(found.tasks)
-    points = points[points["series"].isin(_own(found))]
-    sizes = sorted(points["support_bytes"].unique())
+    sizes = sorted(found.tasks["support_bytes"].unique())
     for size in [size for size in sizes if size > 0] or sizes:
-        yield _finding(found, points[points["support_bytes"] == size].sort_values("mean"), control)
+        for each in compare_verdict.verdicts(found, control.id, int(size), split):
+            where = "" if each.group == compare_facets.ALL else f", {each.group} tasks"
+            yield f"{found.place}, {size:,} bytes of support{where}: {compare_verdict.words(each, found)}"
 
 
-def _finding(found: Evidence, ranked: pd.DataFrame, control: Run) -> str:
-    """ranked: the runs' means at one support size, the best first."""
-    best, size = ranked.iloc[0], int(ranked["support_bytes"].iloc[0])
-    names = {series: style.name for series, style in found.styles.items()}
-    told = (
-        f"{found.place}, {size:,} bytes of support: {names[best['series']]} needs the fewest bits per byte, "
-        f"{best['mean']:.3f}"
-    )
-    rivals = [series for series in (control.id, *ranked["series"]) if series != best["series"]]
-    pairs = [
-        pair
-        for pair in statistics.paired(
-            found.tasks,
-            next(iter(rivals), ""),
-            best["series"],
-            resamples=compare_evidence.resamples(found.tasks),
-        )
-        if pair.support_bytes == size
-    ]
-    if not pairs:
-        return f"{told}."
-    [pair] = pairs
-    told = f"{told}: {pair.mean:+.3f} against {names[pair.left]}"
-    if pair.tasks == 1:
-        return f"{told}, on one task, which says little."
-    clear = "the interval leaves zero out" if pair.high < 0 or pair.low > 0 else "the interval holds zero"
-    interval = f"95 % interval {pair.low:+.3f} to {pair.high:+.3f}"
-    return f"{told} over {pair.tasks} tasks, {interval}; {clear}."
-
-
-def _own(found: Evidence) -> list[str]:
-    """The series that are runs."""
-    return [series for series, style in found.styles.items() if style.colour != palette.NEUTRAL[0]]
+def _split_of(home: Home, found: Evidence) -> Split | None:
+    """None when the home has only the results, as of a run that was imported."""
+    try:
+        return home.split(found.place.split_id)
+    except NotFoundError:
+        return None
 
 
 def _settings(runs: Sequence[Run]) -> tuple[str | Table, ...]:
