@@ -33,4 +33,8 @@ elif demo:
     adapt_record.show(demo)
 else:
     runs = compare_runs.choose(most=4, fit=adapt_run.is_ready)
-    adapt_run.show(runs, adapt_text.choose(runs))
+    source, action, preview = st.container(), st.container(), st.container()
+    with source:
+        text = adapt_text.choose(runs, preview)
+    with action:
+        adapt_run.show(runs, text)

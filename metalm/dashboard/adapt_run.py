@@ -8,6 +8,7 @@ import streamlit as st
 
 from metalm.dashboard import adapt_samples, messages, state, widgets
 from metalm.dashboard.adapt_text import CutText, opened
+from metalm.dashboard.components.chart import prepare
 from metalm.errors import MetalmError
 from metalm.jobs.demo import DemoRequest
 from metalm.store.run_heads import RunHead
@@ -28,8 +29,13 @@ def show(runs: Sequence[Run], text: CutText | None) -> None:
     with st.expander("Settings"):
         steps, lr = _inner()
         writing = adapt_samples.settings()
-    pressed = st.button("Adapt", type="primary", icon=":material/bolt:", disabled=text is None)
-    if not pressed or text is None:
+    # Never greyed out: the click on it is what ends the typing, and adapts to what was typed.
+    pressed = st.button("Adapt", type="primary", icon=":material/bolt:")
+    prepare()
+    if not pressed:
+        return
+    if text is None:
+        messages.warning("A text is needed first: one that can be cut into a support set and a query set")
         return
     asked = DemoRequest(
         name=text.name,

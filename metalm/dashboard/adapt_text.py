@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from metalm.dashboard import messages, sample_runs, state, widgets, wording
 from metalm.errors import MetalmError
@@ -15,6 +16,7 @@ from metalm.text.splits import Split, SplitTask
 from metalm.text.tasks import Task, TaskText
 
 MAX_BYTES = 16_000  # of a text: what a demo adapts to in seconds, and a page shows at a glance
+_MAX_PASTED = 500_000  # characters: browsers choke on megabytes, and drop what is longer without a word
 _SAMPLE_BYTES = 3_000
 _ENDS = 700  # characters shown on either side of the cut
 _LOOKED_AT, _NAME = 1000, 60  # characters: of a text for its name, of the name
@@ -31,13 +33,23 @@ class CutText:
     task: Task | None = None
 
 
-def choose(runs: Sequence[Run]) -> CutText | None:
-    """The text and its cut, shown; None, with the reason, as long as there is none that can be cut."""
+def choose(runs: Sequence[Run], preview: DeltaGenerator) -> CutText | None:
+    """The text; None, with the reason, as long as there is none that can be cut.
+
+    preview: where the cut is shown. Below the button that adapts: a first paste must not push it from under
+    the pointer, or the click that ends the typing is lost.
+    """
     source = widgets.switch("Text from", _SOURCES, "source")
     task = _task(runs) if source == "Sample" else None
     name, text = _sample(task, runs) if task else {"Paste": _paste, "Upload": _upload}[source]()
     if not text:
         return None
+    with preview:
+        return _cut(name, text, task)
+
+
+def _cut(name: str, text: str, task: Task | None) -> CutText | None:
+    """The text as it is cut, with the slider that says where."""
     text, dropped = _shortened(text)
     share = widgets.slider(
         "Share of the query set",
@@ -70,7 +82,7 @@ def _paste() -> tuple[str, str]:
         key="adapt.pasted",
         persist_state="session",
         height=180,
-        max_chars=MAX_BYTES,  # a browser chokes on megabytes
+        max_chars=_MAX_PASTED,
         placeholder=f"Paste {wording.size(MIN_PASTE_BYTES)} or more of any language, code, poetry …",
         label_visibility="collapsed",
     )
@@ -88,7 +100,10 @@ def _upload() -> tuple[str, str]:
     if file is None:
         return "", ""
     try:
-        return file.name, file.getvalue().decode("utf-8-sig")
+        text = file.getvalue().decode("utf-8-sig")
+        if not text.strip():
+            messages.warning(f"{file.name} must have a text in it, it is empty")
+        return file.name, text.strip() and text
     except UnicodeDecodeError:
         st.warning(
             f"{wording.plain(file.name)} must be UTF-8; add it on the Corpora page, which finds "
@@ -112,7 +127,7 @@ def _task(runs: Sequence[Run]) -> Task:
         times = wording.things(state.home().openings(split), "time")
         st.warning(
             f"A meta-test task of the split {wording.plain(split)}: adapting to it opens meta-test, which "
-            f"is recorded. So far it was opened {times}."
+            f"is recorded for each run. So far it was opened {times}."
         )
     return task
 
@@ -167,6 +182,8 @@ def _shortened(text: str) -> tuple[str, int]:
 
 def _show_cut(support: bytes, query: bytes, dropped: int) -> None:
     """Both sides of the cut, as the model will meet them."""
+    if dropped:
+        st.caption(f"The text is long: its last {wording.size(dropped)} stay out of this demo.")
     left, right = st.columns(2)
     with left, st.container(border=True):
         st.markdown(f"**Support set** :gray[{wording.size(len(support))}, adapted to]")
@@ -174,8 +191,6 @@ def _show_cut(support: bytes, query: bytes, dropped: int) -> None:
     with right, st.container(border=True):
         st.markdown(f"**Query set** :gray[{wording.size(len(query))}, judged]")
         _piece(query.decode(), at_end=False)
-    if dropped:
-        st.caption(f"The text is long: its last {wording.size(dropped)} stay out of this demo.")
 
 
 def _piece(text: str, *, at_end: bool) -> None:

@@ -83,7 +83,17 @@ def test_a_text_that_is_too_short_is_refused_in_words(page, told):
     app.text_area[0].set_value("short").run()
     assert not app.exception
     assert "needs 256 for a support and a query set" in told(app)
-    assert next(button for button in app.button if button.label == "Adapt").disabled
+    begin(app)
+    assert not app.exception
+    assert "A text is needed first" in told(app)
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_long_paste_is_cut_and_the_page_says_so(page, told):
+    app = page("adapt", runs="good", source="Paste")
+    app.text_area[0].set_value(TEXT * 25).run()
+    assert not app.exception
+    assert "The text is long: its last" in told(app)
 
 
 @pytest.mark.usefixtures("finished")

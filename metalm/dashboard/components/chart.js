@@ -244,6 +244,12 @@ function look(root, range) {
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".metalm-chart");
+  if (!data.message) {
+    root.hidden = true;
+    const wait = window.requestIdleCallback ?? ((call) => setTimeout(call, PAUSE));
+    wait(() => loadPlotly(data.plotly).catch(() => {})); // the first chart tries again, and says why
+    return;
+  }
   root.setAttribute("aria-label", data.label);
   root.latest = {
     ...data,

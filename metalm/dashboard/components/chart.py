@@ -59,6 +59,14 @@ def chart(
     )
 
 
+def prepare() -> None:
+    """Has the browser load plotly.js while it idles, on a page whose first chart will be waited for.
+
+    Loading holds the browser up for half a second. What it mounts is invisible, but takes a gap on the page.
+    """
+    _mount()(key="prepare", data={"plotly": assets.plotly_url()})
+
+
 def _range(key: str) -> tuple[float, float] | None:
     told = state.entered(key)["range"]
     return tuple(map(float, told)) if told else None
