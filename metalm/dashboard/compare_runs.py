@@ -32,6 +32,7 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[RunHead], bool] = lambda run:
         st.stop()
     if sample_runs.are_all(runs.values()):
         state.suggest("runs", [run.name for run in sample_runs.of(runs.values())][:most])
+    _by_name(known)
     _tell_missing([run.name for run in known])
     chosen = widgets.select_many(
         "Runs",
@@ -46,6 +47,13 @@ def choose(*, most: int = MAX_RUNS, fit: Callable[[RunHead], bool] = lambda run:
         _suggest(list(runs)[:most])
         st.stop()
     return state.home().store.runs.these([runs[name].id for name in chosen])
+
+
+def _by_name(known: Sequence[RunHead]) -> None:
+    """An address may have ids, which reports and the command line print."""
+    names, asked = {run.id: run.name for run in known}, state.choices("runs")
+    if any(each in names for each in asked):
+        state.choose("runs", [names.get(each, each) for each in asked])
 
 
 def _tell_missing(names: Sequence[str]) -> None:

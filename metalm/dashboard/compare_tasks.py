@@ -129,6 +129,9 @@ def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: s
 def _forest(gathered: Evidence, size: int, split: Split | None, by: str, control: str) -> None:
     series = {style.name: key for key, style in gathered.styles.items()}
     lines = compare_facets.forest(gathered, series[control], size, split, by)
+    if lines.empty:
+        st.info(f"Choose a second run: {wording.plain(control)} has nothing to be compared with.")
+        return
     figure = forest_plot(lines, gathered.styles, control=control)
     chart(figure, key="forest", label=f"Mean differences to {control} with 95 % intervals", view=control)
     st.caption(

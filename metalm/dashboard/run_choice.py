@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import contents, empty, state, widgets, wording
+from metalm.dashboard import contents, empty, state, widgets
 from metalm.store.runs import Run
 
 
@@ -15,11 +15,6 @@ def choose() -> Run | None:
     if not names:
         empty.no_run()
         return None
-    wanted = state.choice("run")
-    if wanted is not None and wanted not in names:
-        st.warning(
-            f"No run {wording.plain(repr(wanted))} in this home: it was deleted, or has another name now."
-        )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         name = widgets.select("Run", names, "run", pinned=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from metalm.dashboard import state
+from metalm.dashboard import messages, state
 
 Number = TypeVar("Number", int, float)
 _WIDGET = "widget."
@@ -22,9 +22,16 @@ def select(
 ) -> str | None:
     """A select box whose choice stands in the URL. `index=None` allows no choice.
 
-    pinned: its default stands there too, because it may be another one tomorrow, as the newest run is.
+    pinned: it names what may come and go, such as a run. So its default, which may be another one tomorrow,
+    stands there too, and an address that names none of the options is told so.
     """
     index = kwargs.pop("index", 0)
+    wanted = st.query_params.get(name)
+    if pinned and wanted is not None and wanted not in options:
+        messages.warning(
+            f"No {label.lower()} {wanted!r} here: it was deleted, or has another name now. The one below is "
+            "shown in its place."
+        )
     value = _one_of(st.selectbox, label, options, name, index, kwargs)
     has_default = index is not None and options and not pinned
     state.publish(name, value, options[index] if has_default else None)

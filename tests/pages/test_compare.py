@@ -103,6 +103,34 @@ def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, pa
     assert set(app.dataframe[-1].value["name"]) == {"good"}
 
 
+def test_the_verdict_stands_above_the_charts_in_words(evaluated, page, told):
+    app = page("compare", runs=evaluated, view="Tasks")
+    said = told(app)
+    assert ":gray[All tasks:] **" in said
+    assert "needs the fewest bits per byte" in said
+    assert f"against **{app.selectbox(key='widget.control').value}**" in said or "on one task" in said
+
+
+@pytest.mark.usefixtures("shipped")
+def test_joint_training_is_what_others_are_compared_with_at_first(page):
+    app = page("compare", view="Tasks")
+    assert app.selectbox(key="widget.control").value == "base joint"
+    pinned = page("compare", view="Tasks", baseline="base fomaml")
+    assert pinned.selectbox(key="widget.control").value == "base fomaml"
+
+
+def test_a_run_may_be_named_by_its_id_in_the_address(finished, page):
+    app = page("compare", runs=finished.id)
+    assert app.multiselect[0].value == [finished.name]
+    assert not app.warning
+
+
+def test_a_forest_of_one_run_asks_for_another(evaluated, page, told):
+    app = page("compare", runs=evaluated[:1], view="Tasks", look="Forest")
+    assert not app.exception
+    assert "Choose a second run" in told(app)
+
+
 def test_means_are_drawn_over_steps_and_over_support_bytes_with_medians_and_every_task(evaluated, page):
     app = page("compare", runs=evaluated, view="Means")
     assert not app.exception

@@ -33,7 +33,7 @@ def test_a_failed_run_tells_why_wherever_one_looks(page, look):
 def test_a_run_that_is_gone_is_said_to_be(page):
     app = page("run", run="deleted long ago")
     assert not app.exception
-    assert "No run 'deleted long ago' in this home" in app.warning[0].value
+    assert "No run 'deleted long ago' here" in app.warning[0].value
     assert app.query_params["run"] == "good"
 
 
@@ -68,3 +68,13 @@ def test_work_that_waits_for_a_run_is_among_its_events(queued, page):
     table = page("run", run="next", look="Events").dataframe[0].value
     assert "queued" in set(table["state"])
     assert queued.status == "queued"
+
+
+@pytest.mark.parametrize("where", ["run", "task"])
+def test_an_address_that_names_nothing_is_told_so(finished, page, told, where):
+    asked = {"run": {"run": "nope"}, "task": {"split": "nope"}}[where]
+    app = page(where, **asked)
+    assert not app.exception
+    assert f"No {'run' if where == 'run' else 'split'} 'nope' here" in told(app).replace("\\", "")
+    shown = {"run": finished.name, "task": "small"}[where]
+    assert app.selectbox[0].value == shown

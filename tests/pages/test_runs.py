@@ -97,6 +97,13 @@ def test_name_tags_and_notes_are_changed(finished, home, page):
     assert app.query_params["runs"] == "better"
 
 
+def test_an_archived_run_no_longer_counts_as_selected(finished, home, page, told):
+    home.create_run(run_config(finished.config), finished.split_id, name="other")
+    assert "2 runs · 1 selected" in told(page("runs", runs="good"))
+    app = click(page("runs", runs="good"), "Archive")
+    assert "1 run · 0 selected" in told(app)
+
+
 def test_a_run_is_archived_and_brought_back(finished, home, page, told):
     app = click(page("runs", runs="good"), "Archive")
     assert not app.exception
