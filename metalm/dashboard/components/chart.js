@@ -245,7 +245,7 @@ function look(root, range) {
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".metalm-chart");
   if (!data.message) {
-    root.hidden = true;
+    root?.remove(); // nothing will be drawn here
     const wait = window.requestIdleCallback ?? ((call) => setTimeout(call, PAUSE));
     wait(() => loadPlotly(data.plotly).catch(() => {})); // the first chart tries again, and says why
     return;
