@@ -18,7 +18,10 @@ LAYERS = [
     {"metalm.jobs"},
     {"metalm.sharing"},
     {"metalm.studies"},
-    # Figures, what they show and their colours know no screen: reports are made of them, too.
+    # Figures, what they show, what it comes to in words and their colours know no screen: reports are made of
+    # them, too.
+    {"metalm.dashboard.compare_verdict"},
+    {"metalm.dashboard.compare_facets"},
     {"metalm.dashboard.charts", "metalm.dashboard.compare_evidence"},
     {"metalm.dashboard.palette", "metalm.dashboard.wording"},
     {"metalm.home"},
