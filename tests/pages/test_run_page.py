@@ -78,3 +78,11 @@ def test_an_address_that_names_nothing_is_told_so(finished, page, told, where):
     assert f"No {'run' if where == 'run' else 'split'} 'nope' here" in told(app).replace("\\", "")
     shown = {"run": finished.name, "task": "small"}[where]
     assert app.selectbox[0].value == shown
+
+
+def test_its_head_has_the_figure_that_tables_of_runs_have(finished, page):
+    app = page("run", run=finished.name)
+    [bits] = [metric for metric in app.metric if metric.label == "Bits per byte"]
+    assert finished.tuned_value is not None
+    assert bits.value == f"{finished.tuned_value:.3f}"
+    assert f"{finished.best_value:.3f} at the best step" in bits.help
