@@ -101,15 +101,15 @@ def _upload() -> tuple[str, str]:
         return "", ""
     try:
         text = file.getvalue().decode("utf-8-sig")
-        if not text.strip():
-            messages.warning(f"{file.name} must have a text in it, it is empty")
-        return file.name, text.strip() and text
     except UnicodeDecodeError:
-        st.warning(
-            f"{wording.plain(file.name)} must be UTF-8; add it on the Corpora page, which finds "
-            "other encodings"
+        messages.warning(
+            f"{file.name} must be UTF-8; add it on the Corpora page, which finds other encodings"
         )
         return "", ""
+    if not text.strip():
+        messages.warning(f"{file.name} must have text in it, it is empty")
+        return "", ""
+    return file.name, text
 
 
 def _task(runs: Sequence[Run]) -> Task:

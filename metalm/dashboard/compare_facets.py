@@ -7,17 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from metalm.dashboard import compare_evidence
 from metalm.dashboard.compare_evidence import Evidence
+from metalm.errors import NotFoundError
 from metalm.text.splits import Split
+
+if TYPE_CHECKING:
+    from metalm.home import Home
 
 ALL = "all tasks"
 DISTANCE = "near and far"
 _LEAST = "(none)"  # tasks that name no such group
+
+
+def split_of(home: Home, evidence: Evidence) -> Split | None:
+    """The split of the results; None when the home has only them, as of a run that was imported."""
+    try:
+        return home.split(evidence.place.split_id)
+    except NotFoundError:
+        return None
 
 
 def offered(split: Split | None, task_ids: set[str]) -> list[str]:

@@ -23,7 +23,6 @@ from metalm.dashboard.charts.tasks import MAX_TASKS, task_dots, task_dumbbells
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.compare_results import control_of, evidence, paired, support_size
 from metalm.dashboard.components.chart import chart
-from metalm.errors import NotFoundError
 from metalm.store.runs import Run
 from metalm.text.splits import Split
 
@@ -36,7 +35,7 @@ def show(runs: Sequence[Run]) -> None:
     if gathered is None:
         return
     is_online = gathered.place.is_online
-    split = _split(gathered)
+    split = compare_facets.split_of(state.home(), gathered)
     first = "Task by task" if is_online else "Before and after"
     look = widgets.switch("Look", [first, *_TOGETHER, "Table"], "look")
     columns = st.columns(4, vertical_alignment="bottom")
@@ -63,14 +62,6 @@ def show(runs: Sequence[Run]) -> None:
     paired(gathered, control)
 
 
-def _split(gathered: Evidence) -> Split | None:
-    """The split of the results; None when the home has only them, as of a run that was imported."""
-    try:
-        return state.home().split(gathered.place.split_id)
-    except NotFoundError:
-        return None
-
-
 def _grouping(gathered: Evidence, split: Split | None) -> str:
     """By what tasks are told apart; nothing to choose where they cannot be."""
     ways = compare_facets.offered(split, set(gathered.tasks["task_id"].unique()))
@@ -92,6 +83,8 @@ def _verdicts(gathered: Evidence, size: int, split: Split | None, control: str) 
     """The answer before the charts: who is best on all tasks, on near and far ones, and how sure that is."""
     series = {style.name: key for key, style in gathered.styles.items()}
     found = compare_verdict.verdicts(gathered, series[control], size, split)
+    if not found:
+        return
     with st.container(border=True):
         for each in found:
             where = each.group if each.group == compare_facets.ALL else f"{each.group} tasks"

@@ -108,7 +108,8 @@ def _rows(query: RunQuery, columns: Columns, num: int, offset: int, is_live: boo
     here = [names[row] for row in picked.selection.rows if row < len(names)]
     chosen = [*(name for name in before if name not in names), *here]
     state.choose("runs", chosen)
-    _foot(query, columns, num, offset, len(names), len(_selected(query)))
+    num_chosen = len(here) if chosen == here else len(_selected(query))  # others may be archived by now
+    _foot(query, columns, num, offset, len(names), num_chosen)
     if is_live and sorted(chosen) != sorted(before):
         st.rerun()  # what is below the table is about the selection
 

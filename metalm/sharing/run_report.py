@@ -16,7 +16,7 @@ import pandas as pd
 from metalm.config import run_config
 from metalm.dashboard import compare_evidence, compare_facets, compare_verdict, palette
 from metalm.dashboard.compare_evidence import Evidence
-from metalm.errors import ConfigError, NotFoundError
+from metalm.errors import ConfigError
 from metalm.home.versions import versions
 from metalm.sharing.live_page import live_html
 from metalm.studies.pages import markdown
@@ -47,7 +47,11 @@ def run_report(home: Home, refs: Sequence[str]) -> Report:
     what = "Run" if len(runs) == 1 else "Runs"
     return Report(
         title=f"{what} {', '.join(names.values())}",
-        findings=tuple(told for each in gathered for told in _findings(each, runs[0], _split_of(home, each))),
+        findings=tuple(
+            told
+            for each in gathered
+            for told in _findings(each, runs[0], compare_facets.split_of(home, each))
+        ),
         sections=(
             Section(title="Runs", parts=(_runs_table(home, runs),)),
             Section(title="Learning curves", parts=_curves(home, names)),
@@ -176,14 +180,6 @@ def _findings(found: Evidence, control: Run, split: Split | None) -> Iterator[st
         for each in compare_verdict.verdicts(found, control.id, int(size), split):
             where = "" if each.group == compare_facets.ALL else f", {each.group} tasks"
             yield f"{found.place}, {size:,} bytes of support{where}: {compare_verdict.words(each, found)}"
-
-
-def _split_of(home: Home, found: Evidence) -> Split | None:
-    """None when the home has only the results, as of a run that was imported."""
-    try:
-        return home.split(found.place.split_id)
-    except NotFoundError:
-        return None
 
 
 def _settings(runs: Sequence[Run]) -> tuple[str | Table, ...]:

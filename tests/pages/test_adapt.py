@@ -86,6 +86,7 @@ def test_a_text_that_is_too_short_is_refused_in_words(page, told):
     begin(app)
     assert not app.exception
     assert "A text is needed first" in told(app)
+    assert "demo" not in app.query_params
 
 
 @pytest.mark.usefixtures("finished")
