@@ -90,6 +90,17 @@ def test_a_text_that_is_too_short_is_refused_in_words(page, told):
 
 
 @pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize(("data", "why"), [(b" \n", "it is empty"), (b"caf\xe9", "must be UTF-8")])
+def test_an_upload_without_a_text_is_refused_by_its_name(page, told, data, why):
+    app = page("adapt", runs="good", source="Upload")
+    app.file_uploader[0].upload("notes_1.txt", data, "text/plain").run()
+    assert not app.exception
+    said = told(app).replace("\\", "")
+    assert "notes_1.txt" in said
+    assert why in said
+
+
+@pytest.mark.usefixtures("finished")
 def test_a_long_paste_is_cut_and_the_page_says_so(page, told):
     app = page("adapt", runs="good", source="Paste")
     app.text_area[0].set_value(TEXT * 25).run()
