@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No requests of its own, and no tab that is slowed down because another one is in front.
@@ -21,6 +25,7 @@ _ARGUMENTS = [
     "--disable-renderer-backgrounding",
 ]
 _PATIENCE = 300_000
+_SCREEN = {"width": 1600, "height": 1000}  # a desk's
 _CODE = {"Document", "Script", "Stylesheet", "Font", "Image", "Manifest"}
 
 # The script has ended, there is a chart or a table, and every chart is drawn.
@@ -36,20 +41,79 @@ DRAWN = """() => {
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     """A browser without a window. Ends this program where none is installed."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None:
-        raise SystemExit(f"needs one of {', '.join(_NAMES)}; `make chromium` installs it")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=_ARGUMENTS)
         yield browser
         browser.close()
 
 
+@dataclass(frozen=True)
+class BrowserAlone:
+    """A browser that goes on while nobody drives it."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    @contextmanager
+    def driven(self) -> Iterator[BrowserContext]:
+        """Its tabs, to be driven for a while. They stay open."""
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.connect_over_cdp(self.url)
+            context = browser.contexts[0]
+            context.set_default_timeout(_PATIENCE)
+            yield context
+            browser.close()  # the connection alone: the browser was not started by it
+
+
+@contextmanager
+def browser_alone(*more: str) -> Iterator[BrowserAlone]:
+    """A browser without a window, started as users start theirs, with `more` arguments."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        size = ",".join(map(str, _SCREEN.values()))
+        own = [
+            "--headless=new",
+            f"--window-size={size}",
+            f"--user-data-dir={profile}",
+            "--remote-debugging-port=0",
+        ]
+        process = subprocess.Popen([_chromium(), *_ARGUMENTS, *own, *more], stderr=subprocess.DEVNULL)
+        try:
+            port = _told_port(Path(profile) / "DevToolsActivePort", process)
+            yield BrowserAlone(process, f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _told_port(path: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + _PATIENCE / 1000
+    while not path.exists() or not path.read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit("the browser did not start")
+        time.sleep(0.05)
+    return path.read_text().splitlines()[0]
+
+
+def _chromium() -> str:
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        raise SystemExit(f"needs one of {', '.join(_NAMES)}; `make chromium` installs it")
+    return path
+
+
 def new_page(browser: Browser) -> Page:
-    """A tab with nothing kept from before, as wide as a desk's screen."""
-    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    """A tab with nothing kept from before."""
+    page = browser.new_page(viewport=_SCREEN)
     page.set_default_timeout(_PATIENCE)
     return page
+
+
+def new_window(context: BrowserContext) -> Page:
+    """A tab in a window of its own: one behind another would not be drawn."""
+    with context.expect_page() as opened:
+        session = context.new_cdp_session(context.pages[0])
+        session.send("Target.createTarget", {"url": "about:blank", "newWindow": True})
+    return opened.value
 
 
 def settled(page: Page) -> None:
