@@ -21,9 +21,9 @@ from metalm.model.dropout import scales_of_tasks
 from metalm.model.engine import Losses, Predictions, Windows
 from metalm.model.gru import GRULM
 from metalm.model.parts import Part, Sums
-from metalm.model.passes import EMBEDDING, Pass, is_shared
+from metalm.model.passes import EMBEDDING, Pass
 from metalm.model.tangents import Tangents
-from metalm.model.task_weights import TaskWeights
+from metalm.model.task_weights import TaskWeights, is_shared
 from metalm.model.threads import each
 
 # Of one part, as far as it can be cut: with its weights it then fits a core's share of the cache.

@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 
 from metalm.model import recurrence
 from metalm.model.recurrence import Inputs
-from metalm.model.task_weights import TaskWeights
+from metalm.model.task_weights import TaskWeights, is_shared
 
 EMBEDDING, HEAD, HEAD_BIAS = "embedding.weight", "linear.weight", "linear.bias"
 
@@ -186,11 +186,6 @@ def _product(x_TNI: Tensor, w_TOI: Tensor, bias_TO: Tensor) -> Tensor:
     if not is_shared(x_TNI):
         return linear(x_TNI, w_TOI[0], bias_TO[0])
     return linear(x_TNI[0], w_TOI[0], bias_TO[0]).expand(len(x_TNI), -1, -1)
-
-
-def is_shared(x: Tensor) -> bool:
-    """Whether all tasks have the same: one task, or an axis of stride 0."""
-    return len(x) == 1 or x.stride(0) == 0
 
 
 def recurrent_part(d_TSR4H: Tensor) -> Tensor:

@@ -57,3 +57,8 @@ def norms_T(weights: TaskWeights) -> Tensor:  # noqa: N802 (the suffix is the sh
 def per_task(values_T: Tensor, like: Tensor) -> Tensor:
     """(T,) as a factor of `like` (T, ...)."""
     return values_T.view(-1, *(1,) * (like.dim() - 1))
+
+
+def is_shared(x: Tensor) -> bool:
+    """Whether all tasks have the same: one task, or an axis of stride 0."""
+    return len(x) == 1 or x.stride(0) == 0

@@ -1,0 +1,123 @@
+"""A function of tensors recorded on a GPU and replayed: one call starts what would be thousands.
+
+A step of the recurrence keeps a GPU busy for microseconds, as long as Python needs to start one operation. A
+recording (a CUDA graph) reads and writes memory of its own, so what a call is given is copied in, and what it
+finds out: that takes as long as one or two steps. Calls of the same shapes share a recording.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from metalm.model.task_weights import is_shared
+
+Arguments = Sequence[Tensor | None]
+Found = tuple[Tensor | None, ...]
+_SHARE_OF_DEVICE = 8  # recordings together have an eighth of the device's memory at most
+
+
+class Replayed:
+    """`function(*tensors, *numbers)`, recorded when the same shapes come a second time.
+
+    The function must be the same operations for the same shapes and numbers, and give a tuple; it may write
+    into its arguments, and what is left in them is undefined.
+    """
+
+    def __init__(self, function: Callable[..., Found]) -> None:
+        self._function = function
+        self._seen: set[Hashable] = set()
+
+    def __call__(self, tensors: Arguments, *numbers: int) -> Found:
+        key = self._function, numbers, tuple(map(_shape, tensors)), tensors[0].device
+        with _recordings.lock:
+            recording = _recordings.found(key)
+            if recording is None and key in self._seen:
+                recording = _recordings.make(key, self._function, tensors, numbers)
+            self._seen.add(key)
+            if recording is not None:
+                return recording.play(tensors)
+        return self._function(*tensors, *numbers)
+
+
+@cache
+def replayed(function: Callable[..., Found]) -> Replayed:
+    """The one `Replayed` of a function."""
+    return Replayed(function)
+
+
+class _Recording:
+    def __init__(self, function: Callable[..., Found], tensors: Arguments, numbers: Sequence[int]) -> None:
+        self._tensors = [None if x is None else _room_for(x) for x in tensors]
+        self._fill(tensors)
+        function(*self._tensors, *numbers)  # kernels are compiled and loaded before, not while recording
+        self._graph = torch.cuda.CUDAGraph()
+        # What other threads do on the device meanwhile is theirs, and no error.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._found = function(*self._tensors, *numbers)
+        self.num_bytes = sum(
+            x.untyped_storage().nbytes() for x in (*self._tensors, *self._found) if x is not None
+        )
+
+    def play(self, tensors: Arguments) -> Found:
+        self._fill(tensors)
+        self._graph.replay()
+        return tuple(None if x is None else x.clone() for x in self._found)
+
+    def _fill(self, tensors: Arguments) -> None:
+        for own, given in zip(self._tensors, tensors, strict=True):
+            if given is not None:
+                own[: _rows(given)].copy_(given[: _rows(given)])
+
+
+class _Recordings:
+    """Of all functions, the one used last at the end."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._by_key: OrderedDict[Hashable, _Recording | None] = OrderedDict()
+
+    def found(self, key: Hashable) -> _Recording | None:
+        if self._by_key.get(key) is not None:
+            self._by_key.move_to_end(key)
+        return self._by_key.get(key)
+
+    def make(
+        self, key: Hashable, function: Callable[..., Found], tensors: Arguments, numbers: Sequence[int]
+    ) -> _Recording | None:
+        """None where there is no room: then each call starts its operations one by one."""
+        room = torch.cuda.get_device_properties(tensors[0].device).total_memory // _SHARE_OF_DEVICE
+        if key in self._by_key:  # tried before
+            return None
+        try:
+            with torch.cuda.device_of(tensors[0]):
+                made = _Recording(function, tensors, numbers)
+        except torch.cuda.OutOfMemoryError:
+            made = None
+        if made is not None and made.num_bytes > room:
+            made = None
+        self._by_key[key] = made
+        while sum(each.num_bytes for each in self._by_key.values() if each) > room:
+            self._by_key.popitem(last=False)
+        return made
+
+
+_recordings = _Recordings()
+
+
+def _shape(x: Tensor | None) -> Hashable:
+    return None if x is None else (x.dtype, x.shape, _rows(x))
+
+
+def _rows(x: Tensor) -> int:
+    """How many of the first axis differ: of weights that all tasks share, one."""
+    return 1 if is_shared(x) else len(x)
+
+
+def _room_for(x: Tensor) -> Tensor:
+    return x.new_empty(_rows(x), *x.shape[1:]).expand(x.shape)
