@@ -1,23 +1,29 @@
-"""One step of the recurrence but for its matrix products, for all tasks and texts: see `recurrence`.
+"""One step of the recurrence, for all tasks and texts at once: see `recurrence`.
 
-`Gates` does it in torch, in ten operations and more; where Triton is (it comes with torch for CUDA)
-`metalm.model.fused` does each function's in one.
+`Gates` does it in torch, and but for the products in ten operations and more; where Triton is (it comes with
+torch for CUDA) `metalm.model.fused` does each function's in one.
 
 Shapes: T tasks, R texts, H hidden units; views of one step whose last axis lies in one piece. Of a pair the
-second is the tangent of the first. Everything is written into memory that is given.
+second is the tangent of the first. Everything but a product is written into memory that is given.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from importlib.util import find_spec
+from subprocess import SubprocessError
 
 import torch
 from torch import Tensor
 
+from metalm.model.task_weights import is_shared
+
+_log = logging.getLogger(__name__)
+
 
 class Gates:
-    """The step's equations, forward and backward, and their tangents."""
+    """The step's equations, forward and backward, their tangents, and its products."""
 
     @staticmethod
     def of(like: Tensor) -> type[Gates]:
@@ -94,9 +100,36 @@ class Gates:
         torch.cat(parts, -1, out=gates[0])
         torch.cat(parts_dot, -1, out=gates[1])
 
+    @staticmethod
+    def product(h_TRH: Tensor, w_TOH: Tensor) -> Tensor:
+        """h W^T; weights that all tasks share are read once, by all texts."""
+        if is_shared(w_TOH):
+            return (h_TRH.flatten(0, 1) @ w_TOH[0].T).unflatten(0, h_TRH.shape[:2])
+        return torch.bmm(h_TRH, w_TOH.mT)
+
+    @staticmethod
+    def add_product(total_TRO: Tensor, x_TRI: Tensor, w_TIO: Tensor) -> None:
+        """total += x W."""
+        if is_shared(w_TIO):
+            total_TRO.flatten(0, 1).addmm_(x_TRI.flatten(0, 1), w_TIO[0])
+        else:
+            total_TRO.baddbmm_(x_TRI, w_TIO)
+
 
 @cache
 def _fused() -> type[Gates]:
-    from metalm.model.fused import FusedGates  # Triton is not everywhere
+    """Triton's, or torch's where Triton does not work: it needs a C compiler and Python's header files."""
+    try:
+        from metalm.model.fused import FusedGates
 
+        _try_out(FusedGates)
+    except (ImportError, OSError, RuntimeError, SubprocessError) as error:
+        _log.warning("Triton does not work here, so on this GPU steps take longer: %s", error)
+        return Gates
     return FusedGates
+
+
+def _try_out(gates: type[Gates]) -> None:
+    x_TR3H = torch.zeros(2, 1, 48, device="cuda")
+    h = torch.zeros(2, 1, 16, device="cuda")
+    gates.forward(x_TR3H, gates.product(h, torch.zeros(2, 48, 16, device="cuda")), x_TR3H[:, 0], h, h, None)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from metalm.model.gates import Gates
-from metalm.model.task_weights import is_shared
 
 
 def forward(
@@ -33,7 +32,7 @@ def forward(
     x = dense(rows_TN3H, index_TSR, steps, texts)
     step = Gates.of(hs)
     for s in range(steps):
-        a = _product(hs[:, s], w)
+        a = step.product(hs[:, s], w)
         step.forward(x[:, s], a, bias, hs[:, s], hs[:, s + 1], None if gates is None else gates[:, s])
     return hs, gates
 
@@ -45,7 +44,7 @@ def backward(w: Tensor, hs: Tensor, gates: Tensor, above_TSRH: Tensor) -> tuple[
     step = Gates.of(dh)
     for s in reversed(range(steps)):
         step.backward(dh, above_TSRH[:, s], hs[:, s], gates[:, s])
-        _add_product(dh, gates[:, s, :, : 3 * hidden], w)
+        step.add_product(dh, gates[:, s, :, : 3 * hidden], w)
     return (gates,)
 
 
@@ -65,8 +64,8 @@ def tangent(
     x_dot = dense(rows_dot_TN3H, index_TSR, steps, texts)
     step = Gates.of(hs)
     for s in range(steps):
-        a_dot = _product(hs_dot[:, s], w)
-        _add_product(a_dot, hs[:, s], w_dot.mT)
+        a_dot = step.product(hs_dot[:, s], w)
+        step.add_product(a_dot, hs[:, s], w_dot.mT)
         states, states_dot = (hs[:, s], hs_dot[:, s]), hs_dot[:, s + 1]
         step.tangent(x_dot[:, s], a_dot, bias_dot, states, gates[:, s], states_dot, gates_dot[:, s])
     return hs_dot, gates_dot
@@ -91,9 +90,9 @@ def backward_tangent(
         above, states = (above_TSRH[:, s], above_dot_TSRH[:, s]), (hs[:, s], hs_dot[:, s])
         step.backward_tangent((dh, dh_dot), above, states, (gates[:, s], gates_dot[:, s]))
         by_a, by_a_dot = gates[:, s, :, : 3 * hidden], gates_dot[:, s, :, : 3 * hidden]
-        _add_product(dh_dot, by_a_dot, w)
-        _add_product(dh_dot, by_a, w_dot)
-        _add_product(dh, by_a, w)
+        step.add_product(dh_dot, by_a_dot, w)
+        step.add_product(dh_dot, by_a, w_dot)
+        step.add_product(dh, by_a, w)
     return gates, gates_dot
 
 
@@ -117,18 +116,3 @@ def dense(rows_TN3H: Tensor, index_TSR: Tensor | None, steps: int, texts: int) -
         return rows_TN3H.view(tasks, steps, texts, width)
     index = index_TSR.flatten(1)[:, :, None].expand(-1, -1, width)
     return rows_TN3H.gather(1, index).view(tasks, steps, texts, width)
-
-
-def _product(h_TRH: Tensor, w: Tensor) -> Tensor:
-    """h W^T; weights that all tasks share are read once, by all texts."""
-    if is_shared(w):
-        return (h_TRH.flatten(0, 1) @ w[0].T).unflatten(0, h_TRH.shape[:2])
-    return torch.bmm(h_TRH, w.mT)
-
-
-def _add_product(total_TRO: Tensor, x_TRI: Tensor, w_TIO: Tensor) -> None:
-    """total += x W, in its memory."""
-    if is_shared(w_TIO):
-        total_TRO.flatten(0, 1).addmm_(x_TRI.flatten(0, 1), w_TIO[0])
-    else:
-        total_TRO.baddbmm_(x_TRI, w_TIO)

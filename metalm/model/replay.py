@@ -7,7 +7,6 @@ finds out: that takes as long as one or two steps. Calls of the same shapes shar
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from threading import Lock
@@ -19,7 +18,8 @@ from metalm.model.task_weights import is_shared
 
 Arguments = Sequence[Tensor | None]
 Found = tuple[Tensor | None, ...]
-_SHARE_OF_DEVICE = 8  # recordings together have an eighth of the device's memory at most
+_SHARE_OF_DEVICE = 4  # recordings together have a quarter of the device's memory at most
+_LATELY = 1000  # calls
 
 
 class Replayed:
@@ -76,35 +76,51 @@ class _Recording:
 
 
 class _Recordings:
-    """Of all functions, the one used last at the end."""
+    """Of all functions. A new one takes the place of those that were not played lately, or is not made: where
+    those in use need more room than there is, each would else be made anew at every call."""
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self._by_key: OrderedDict[Hashable, _Recording | None] = OrderedDict()
+        self._by_key: dict[Hashable, _Recording] = {}
+        self._played: dict[Hashable, int] = {}  # when, by the number of the call
+        self._failed: set[Hashable] = set()
+        self._calls = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
 
     def found(self, key: Hashable) -> _Recording | None:
-        if self._by_key.get(key) is not None:
-            self._by_key.move_to_end(key)
+        self._calls += 1
+        if key in self._by_key:
+            self._played[key] = self._calls
         return self._by_key.get(key)
 
     def make(
         self, key: Hashable, function: Callable[..., Found], tensors: Arguments, numbers: Sequence[int]
     ) -> _Recording | None:
         """None where there is no room: then each call starts its operations one by one."""
+        num_bytes = 2 * sum(x.nbytes for x in tensors if x is not None)  # what is found is as large, roughly
         room = torch.cuda.get_device_properties(tensors[0].device).total_memory // _SHARE_OF_DEVICE
-        if key in self._by_key:  # tried before
+        if key in self._failed or not self._make_room(room - num_bytes):
             return None
         try:
             with torch.cuda.device_of(tensors[0]):
-                made = _Recording(function, tensors, numbers)
+                self._by_key[key] = _Recording(function, tensors, numbers)
         except torch.cuda.OutOfMemoryError:
-            made = None
-        if made is not None and made.num_bytes > room:
-            made = None
-        self._by_key[key] = made
-        while sum(each.num_bytes for each in self._by_key.values() if each) > room:
-            self._by_key.popitem(last=False)
-        return made
+            self._failed.add(key)
+            return None
+        return self.found(key)
+
+    def _make_room(self, allowed: int) -> bool:
+        """Whether no more bytes than are allowed are taken, after some were freed."""
+        old = [key for key in self._by_key if self._played[key] < self._calls - _LATELY]
+        for key in sorted(old, key=self._played.get):
+            if self._taken() > allowed:
+                del self._by_key[key]
+        return self._taken() <= allowed
+
+    def _taken(self) -> int:
+        return sum(each.num_bytes for each in self._by_key.values())
 
 
 _recordings = _Recordings()

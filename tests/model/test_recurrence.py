@@ -1,11 +1,14 @@
 """One GRU layer over time: the compiled loop, the torch loop and torch's own GRU say the same."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalm.model import recurrence
+from metalm.model import gates, recurrence, replay
 from metalm.model.recurrence import Inputs
 
 # Sizes around the vector width, so that tails of every length occur.
@@ -39,13 +42,19 @@ def layer(tasks, steps, texts, hidden, rows, dtype=torch.float64, seed=0):
     return inputs, w, bias, drawn(generator, tasks, texts, hidden, dtype=dtype)
 
 
-def all_functions(tasks, steps, texts, hidden, rows, *, dtype, seed):
+def all_functions(tasks, steps, texts, hidden, rows, *, dtype, seed, shares=False, device="cpu"):
     """What calls every function on the same layer by `call`, and gives all that they find."""
     inputs, w, bias, first = layer(tasks, steps, texts, hidden, rows, dtype=dtype, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
-    above, above_dot = drawn(generator, 2, tasks, steps, texts, hidden, dtype=dtype)
-    w_dot, bias_dot = (drawn(generator, *x.shape, dtype=dtype) for x in (w, bias))
-    inputs_dot = Inputs(drawn(generator, *inputs.rows_TN3H.shape, dtype=dtype), inputs.index_TSR)
+    above, above_dot = drawn(generator, 2, tasks, steps, texts, hidden, dtype=dtype).to(device)
+    w_dot, bias_dot = (drawn(generator, *x.shape, dtype=dtype).to(device) for x in (w, bias))
+    rows_dot = drawn(generator, *inputs.rows_TN3H.shape, dtype=dtype)
+    w, bias, first = (x.to(device) for x in (w, bias, first))
+    if shares:
+        w, bias = (x[:1].expand(x.shape) for x in (w, bias))
+    inputs, inputs_dot = (
+        Inputs(x.to(device), inputs.index_TSR.to(device)) for x in (inputs.rows_TN3H, rows_dot)
+    )
 
     def everything(call):
         hs, gates = call(recurrence.forward, inputs, steps, w, bias, first, keep=True)
@@ -122,3 +131,93 @@ def test_a_nan_stays_a_nan_and_in_its_text():
     hs, _ = recurrence.forward(inputs, 3, w, bias, first, keep=False)
     assert hs[0, 1:, 4].isnan().all()
     assert hs[0, :, [0, 1, 2, 3, 5, 6, 7, 8]].isfinite().all()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("sizes", [(3, 6, 8, 40, 9), (2, 5, 19, 33, 7), (4, 3, 16, 300, 5), (1, 4, 1, 16, 3)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
+def test_on_cuda_each_function_finds_the_same_every_time(dtype, tolerance, sizes, shares):
+    def call(function, *arguments, **options):
+        return function(*arguments, **options)
+
+    expected = all_functions(*sizes, dtype=dtype, seed=0, shares=shares)(call)
+    everything = all_functions(*sizes, dtype=dtype, seed=0, shares=shares, device="cuda")
+    first, *more = (everything(call) for _ in range(3))  # the first step by step, the others from recordings
+    for x, y in zip(first, expected, strict=True):
+        assert (x.cpu() - y).norm() <= tolerance * (1 + y.norm())
+    assert all(x.equal(y) for again in more for x, y in zip(again, first, strict=True))
+
+
+@pytest.mark.gpu
+def test_what_a_recording_found_stays_when_it_is_played_again():
+    first, other = (
+        all_functions(2, 3, 4, 20, 5, dtype=torch.float32, seed=seed, device="cuda") for seed in (1, 2)
+    )
+    for _ in range(2):
+        found = first(lambda function, *a, **k: function(*a, **k))
+    copies = [x.clone() for x in found]
+    other(lambda function, *a, **k: function(*a, **k))
+    assert all(x.equal(y) for x, y in zip(found, copies, strict=True))
+
+
+@pytest.mark.gpu
+def test_where_no_room_is_left_for_recordings_nothing_is_recorded(monkeypatch):
+    monkeypatch.setattr(replay, "_recordings", replay._Recordings())
+    monkeypatch.setattr(replay, "_SHARE_OF_DEVICE", 1 << 62)
+    everything = all_functions(2, 4, 3, 24, 5, dtype=torch.float32, seed=3, device="cuda")
+    first, *more = (everything(lambda function, *a, **k: function(*a, **k)) for _ in range(3))
+    assert all(x.equal(y) for again in more for x, y in zip(again, first, strict=True))
+    assert len(replay._recordings) == 0
+
+
+@pytest.mark.gpu
+def test_recordings_not_played_lately_make_room(monkeypatch):
+    monkeypatch.setattr(replay, "_recordings", replay._Recordings())
+    monkeypatch.setattr(replay, "_LATELY", 12)
+
+    def call(function, *arguments, **options):
+        return function(*arguments, **options)
+
+    for hidden in (24, 28):
+        everything = all_functions(2, 4, 3, hidden, 5, dtype=torch.float32, seed=3, device="cuda")
+        for _ in range(2):
+            everything(call)
+    assert len(replay._recordings) == 8  # four functions of two shapes
+    room = replay._recordings._taken()
+    total = torch.cuda.get_device_properties(0).total_memory
+    monkeypatch.setattr(replay, "_SHARE_OF_DEVICE", total // room)
+    everything = all_functions(2, 4, 3, 26, 5, dtype=torch.float32, seed=3, device="cuda")
+    for _ in range(4):
+        everything(call)
+    assert replay._recordings._taken() <= room
+    assert 4 <= len(replay._recordings) < 8 + 4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [0.0, 1e-20, -1e-4, 0.3, 8.0, -30.0, 200.0, -1e30, float("inf")])
+def test_on_cuda_nonlinearities_are_torchs_too(dtype, value):
+    parts = torch.full((1, 1, 15), value, dtype=dtype), torch.zeros(1, 1, 1, dtype=torch.int64)
+    zeros = [torch.zeros(*shape, dtype=dtype) for shape in ((1, 15, 5), (1, 15), (1, 1, 5))]
+    _, expected = in_torch(recurrence.forward, Inputs(*parts), 1, *zeros, keep=True)
+    here = Inputs(*(x.cuda() for x in parts))
+    _, gates = recurrence.forward(here, 1, *(x.cuda() for x in zeros), keep=True)
+    tiny = torch.finfo(dtype).tiny * 1e5 if abs(value) > 80 else 0.0
+    # exp x is 2 to the x log2 e: the rounding of the exponent, |x| eps, is the relative error of the result.
+    tolerance = (8 + min(abs(value), 80)) * torch.finfo(dtype).eps
+    assert torch.allclose(gates.cpu(), expected, rtol=tolerance, atol=tiny)
+
+
+def test_where_triton_does_not_work_torch_does_its_part(monkeypatch, caplog):
+    def no_compiler(_gates):
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setitem(sys.modules, "metalm.model.fused", SimpleNamespace(FusedGates=object))
+    monkeypatch.setattr(gates, "_try_out", no_compiler)
+    gates._fused.cache_clear()
+    try:
+        assert gates._fused() is gates.Gates
+        assert "Failed to find C compiler" in caplog.text
+    finally:
+        gates._fused.cache_clear()
