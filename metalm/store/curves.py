@@ -3,35 +3,44 @@
 x is `step`, `tokens`, `wall_seconds`, or any scalar of the run, above all `gradient_evaluations` and `flops`,
 what it had spent by then. A run without that scalar has no curve over it; a report between two of its values
 is put between them.
+
+A zoom needs the whole curve too, for what stands beside the range and for the steps that it spans. It is kept
+until anything is written, so that the next zoom reads the range alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Collection, Hashable, Mapping
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from metalm.store.database import Database
 from metalm.store.lines import Family, Lines, Span
 
 Axis = str  # step, tokens, wall_seconds, or a scalar
 Within = tuple[float, float]  # a range of x
 MAX_POINTS = 500
+_KEPT, _KEPT_POINTS = 8, 25_000  # curves that are kept, and how many points each has at most
 _COLUMN_OF = {"step": "step", "tokens": "trained", "wall_seconds": "wall_seconds"}  # x -> of a line
 
 
 class Curves:
     """Reads lines with their x."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, database: Database, lines: Lines) -> None:
+        self._database = database
         self._lines = lines
+        self._lock = threading.Lock()
+        self._kept: dict[Hashable, tuple[int, pd.DataFrame]] = {}  # whole curves, with the writes before them
 
     def read(
         self, run_ids: Collection[str], family: Family, x: Axis, points: int, within: Within | None
     ) -> pd.DataFrame:
         """The points of lines over x; those within a range of it are as many again as the whole has."""
-        curve = self._over(self._lines.read(run_ids, family, points), x, points)
+        curve = self._whole(run_ids, family, x, points)
         if within is None:
             return curve
         spans = _spans(curve, within)
@@ -45,6 +54,22 @@ class Curves:
         detail = detail.assign(dropped=detail["run"].map(dropped))
         line = ["run", "name", "task_id", "adaptation_step"] if family.weights else ["run", "name", "task_id"]
         return pd.concat([kept, detail]).sort_values([*line, "step"], kind="stable", ignore_index=True)
+
+    def _whole(self, run_ids: Collection[str], family: Family, x: Axis, points: int) -> pd.DataFrame:
+        """The points over all of x, read once while nothing is written."""
+        asked, writes = (tuple(run_ids), family, x, points), self._database.num_writes
+        with self._lock:
+            known = self._kept.pop(asked, None)
+            if known is not None and known[0] == writes:
+                self._kept[asked] = known  # the last to be forgotten
+                return known[1].copy()
+        curve = self._over(self._lines.read(run_ids, family, points), x, points)
+        if len(curve) <= _KEPT_POINTS:
+            with self._lock:
+                self._kept[asked] = writes, curve.copy()
+                while len(self._kept) > _KEPT:
+                    del self._kept[next(iter(self._kept))]
+        return curve
 
     def _over(
         self, curve: pd.DataFrame, x: Axis, points: int, spans: Mapping[str, Span] | None = None
@@ -72,6 +97,8 @@ def _spans(curve: pd.DataFrame, within: Within, *, also_whole: bool = False) -> 
 
     also_whole: also where none does.
     """
+    if curve.empty:
+        return {}
     low, high = within
     points = curve.sort_values(["run", "step"], kind="stable")
     runs, x = points["run"].to_numpy(), points["x"].to_numpy(float)

@@ -58,6 +58,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.num_writes = 0  # transactions that changed something; while it stays, so does every answer
         self._root, self.quarantined = connect(path)
         self._idle = threading.Condition()
         self._readers = 0
@@ -179,6 +180,7 @@ class Database:
             self._write_buffered(cursor)
             with _transaction(cursor) as transaction:
                 result = work(transaction) if work is not _nothing else None
+            self.num_writes += work is not _nothing
         except BaseException as error:  # noqa: BLE001 (not swallowed: the caller of `write` raises it)
             done.set_exception(error)
         else:
@@ -196,6 +198,7 @@ class Database:
                     transaction.append(table, self._columns[table], waiting)
                 for sql, values in updates.values():
                     transaction.execute(sql, values)
+            self.num_writes += 1
         except duckdb.Error as error:
             _log.warning("buffered rows could not be written, and wait for the next try: %s", error)
             with self._idle:  # back to where they were, before what came meanwhile

@@ -45,7 +45,7 @@ class Metrics:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lines = Lines(database)
-        self._curves = Curves(self._lines)
+        self._curves = Curves(database, self._lines)
 
     def add(self, run_id: str, points: Iterable[Point]) -> None:
         """Points of a run, written soon."""

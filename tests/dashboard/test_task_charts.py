@@ -97,6 +97,36 @@ def test_a_forest_plot_is_hollow_where_the_interval_holds_zero_or_there_is_none(
     assert "nothing was evaluated" in forest.forest_plot(lines[:0], STYLES, control="x").to_json()
 
 
+@pytest.mark.parametrize("control", ["run 0", "twin of <b>36 languages</b>, with as much compute", "x" * 99])
+def test_the_title_below_a_forest_plot_is_whole_and_its_lines_fit_a_phone(control):
+    lines = pd.DataFrame(
+        {
+            "group": ["all tasks"],
+            "series": "r2",
+            "name": STYLES["r2"].name,
+            "tasks": [9],
+            "difference": [-0.5],
+            "low": [-0.7],
+            "high": [-0.3],
+            "better": 8,
+            "equal": 0,
+            "worse": 1,
+        }
+    )
+    figure = forest.forest_plot(lines, STYLES, control=control)
+    title = figure.layout.xaxis.title.text.split("<br>")
+    told = f"bits per byte, less those of {frame.safe(control)} (below zero is better)"
+    assert " ".join(title) == told
+    assert all(len(line) <= 36 or " " not in line for line in title)
+
+
+def test_labels_along_y_are_drawn_without_a_search_for_those_that_overflow():
+    figure = frame.dress(go.Figure(layout={"yaxis2": {"anchor": "x"}}))
+    assert [axis.ticklabeloverflow for axis in figure.select_yaxes()] == ["allow", "allow"]
+    # At the ends of an x axis a label may leave the figure.
+    assert figure.layout.xaxis.ticklabeloverflow is None
+
+
 @given(st.lists(st.sampled_from(["x", "y", "(none)"]), min_size=1, max_size=30))
 def test_tasks_of_a_group_stand_together_and_none_is_lost(labels):
     ids = [f"t{i}" for i in range(len(labels))]

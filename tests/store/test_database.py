@@ -63,6 +63,23 @@ def test_of_buffered_updates_the_last_wins(database):
     assert database.rows("SELECT value FROM numbers") == [(99.0,)]
 
 
+def test_the_number_of_writes_grows_with_every_change_and_with_nothing_else(database):
+    seen = [database.num_writes]
+    for write in (
+        lambda: database.execute("INSERT INTO numbers VALUES (1, 'one', 1)"),
+        lambda: (database.buffer("numbers", COLUMNS, [(2, None, 0.0)]), database.flush()),
+        lambda: (database.buffer_update(("one",), "UPDATE numbers SET value = 2", []), database.flush()),
+    ):
+        write()
+        seen.append(database.num_writes)
+    assert len(set(seen)) == 4
+    database.flush()
+    database.rows("SELECT * FROM numbers")
+    with pytest.raises(Exception, match="nowhere"):
+        database.execute("INSERT INTO nowhere VALUES (1)")
+    assert database.num_writes == seen[-1]
+
+
 def test_rows_that_cannot_be_written_wait_and_are_told_of(database):
     database.buffer("later", ("i",), [(1,)])
     with pytest.raises(Exception, match="later"):

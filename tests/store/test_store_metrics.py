@@ -193,6 +193,36 @@ def test_within_a_range_the_points_are_as_fine_as_there_are_reports(store, run):
     assert store.metrics.scalar_curve([run.id], "lr", points=200, within=(9000, 9999)).equals(whole)
 
 
+def test_a_zoom_reads_the_whole_curve_again_only_when_something_was_written(store, run, monkeypatch):
+    read, spans = store.metrics._lines.read, []
+    monkeypatch.setattr(store.metrics._lines, "read", lambda *asked: spans.append(asked[3:]) or read(*asked))
+
+    def zoom(begin):
+        curve = store.metrics.scalar_curve([run.id], "lr", points=50, within=(begin, begin + 20))
+        wholes = spans.count(())
+        spans.clear()
+        return curve, wholes
+
+    store.metrics.add(run.id, scalar_points(np.arange(900.0)))
+    store.flush()
+    first, wholes = zoom(100)
+    assert wholes == 1
+    first["value"] = 0.0  # whoever gets a curve may write into it
+    again, wholes = zoom(100)
+    assert wholes == 0
+    assert again["value"].sum() > 0
+    store.metrics.add(run.id, scalar_points(np.arange(950.0))[900:])
+    store.flush()
+    longer, wholes = zoom(100)
+    assert wholes == 1
+    assert longer["reports"].sum() == 950
+    store.runs.start(run.id, device="cpu", pid=1, boot_id="b", step=500, owes_validation=False)
+    assert zoom(100)[0]["reports"].sum() == 500
+    store.metrics._database.execute("UPDATE runs SET status = 'stopped'")
+    store.runs.delete(run.id)
+    assert zoom(100)[0].empty
+
+
 def test_any_scalar_is_an_axis_and_reports_between_its_values_are_put_between(store, run, loss_points):
     for step in (1, 2, 3):
         store.metrics.add(run.id, loss_points(step, float(step)))

@@ -45,7 +45,7 @@ def learning_curves(
     if curve.empty:
         return frame.empty("no points yet")
     panels = _panels(curve, view.unit, vocabularies or {})
-    figure = go.Figure()
+    axes: dict[str, dict] = {}
     pace = lines.pace(curve["x"].to_numpy(float))
     drawn: list[Trace] = []
     named: set[str] = set()
@@ -67,32 +67,34 @@ def learning_curves(
         for trace in traces:
             trace["yaxis"] = "y" if row == 1 else f"y{row}"
         drawn += traces
-        figure.layout[_y_axis(row)] = lines.y_axis(view, columns["value"])
-    _dress(figure, list(panels), view)
+        axes[_y_axis(row)] = lines.y_axis(view, columns["value"])
+    layout = _layout(list(panels), axes, view)
     hover = "x unified" if len(styles) <= _UNIFIED else "closest"
-    figure.update_layout(hovermode=hover, hoversubplots="axis")
+    layout.update(hovermode=hover, hoversubplots="axis")
     # Plotly's checks of hundreds of traces take longer than the query behind them; the tests make them.
-    return go.Figure([lines.encoded(trace) for trace in drawn], figure.layout, _validate=False)
+    return go.Figure([lines.encoded(trace) for trace in drawn], layout, _validate=False)
 
 
-def _dress(figure: go.Figure, names: list[str], view: CurveView) -> None:
-    """Plots one below the other on one x axis, so that the pointer tells of all of them."""
+def _layout(names: list[str], axes: Mapping[str, dict], view: CurveView) -> go.Layout:
+    """Plots one below the other on one x axis, so that the pointer tells of all of them. axes: of y."""
     height = 340 + 250 * (len(names) - 1)
-    frame.dress(figure, height=height)
     gap = 30 / height  # pixels, as a share
     each = (1 - gap * (len(names) - 1)) / len(names)
+    layout, annotations = {}, []
     for row, name in enumerate(names, start=1):
         top = 1 - (row - 1) * (each + gap)
         axis = {"domain": [max(top - each, 0), top], "anchor": "x", "title": {"text": view.unit}}
-        figure.layout[_y_axis(row)].update(axis)
-        if len(names) > 1:
-            # In the plot's upper right corner: losses fall, so it is empty; the legend has the upper left.
-            place = {"x": 0.995, "xanchor": "right", "xref": "paper", "y": top, "yanchor": "top"}
-            look = {"text": name, "showarrow": False, "font": {"size": 13, "color": frame.MUTED}}
-            figure.add_annotation(**place, yref="paper", **look)
+        layout[_y_axis(row)] = axes[_y_axis(row)] | axis
+        # In the plot's upper right corner: losses fall, so it is empty; the legend has the upper left.
+        place = {"x": 0.995, "xanchor": "right", "xref": "paper", "y": top, "yanchor": "top"}
+        look = {"text": name, "showarrow": False, "font": {"size": 13, "color": frame.MUTED}}
+        annotations.append({**place, "yref": "paper", **look})
     lowest = "y" if len(names) == 1 else f"y{len(names)}"
-    look = {"title_text": lines.x_title(view.x), "anchor": lowest, "showspikes": True}
-    figure.update_xaxes(**look, **lines.x_axis(view), **SPIKE)
+    look = {"title": {"text": lines.x_title(view.x)}, "anchor": lowest, "showspikes": True}
+    layout["xaxis"] = {**look, **lines.x_axis(view), **SPIKE}
+    if len(names) > 1:
+        layout["annotations"] = annotations
+    return frame.dress(go.Figure(layout=layout), height=height).layout
 
 
 def _y_axis(row: int) -> str:
@@ -101,9 +103,11 @@ def _y_axis(row: int) -> str:
 
 def _in_order(curve: pd.DataFrame, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
     """The runs in the order of `styles`, as the legend should have them; the points of each as it trained."""
-    place = curve["run"].map({run: i for i, run in enumerate(styles)}).to_numpy()
+    order = {run: i for i, run in enumerate(styles)}
+    own, runs = pd.factorize(curve["run"])
+    places = np.array([order[run] for run in runs], dtype=int)[own]
     parts = pd.factorize(curve["part"])[0]
-    return curve.iloc[np.lexsort([curve["step"].to_numpy(), parts, place])].reset_index(drop=True)
+    return curve.iloc[np.lexsort([curve["step"].to_numpy(), parts, places])].reset_index(drop=True)
 
 
 def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) -> dict[str, pd.DataFrame]:
@@ -116,9 +120,9 @@ def _panels(curve: pd.DataFrame, unit: Unit, vocabularies: Mapping[str, str]) ->
     )
     titled = keys["vocabulary"].nunique() > 1
     panels = {}
-    for (part, words), index in keys.groupby(["part", "vocabulary"], sort=False).groups.items():
+    for (part, words), index in keys.groupby(["part", "vocabulary"], sort=False).indices.items():
         title = [part, f"vocabulary: {frame.safe(words)}" if titled else ""]
-        panels[" · ".join(filter(None, title))] = curve.loc[index]
+        panels[" · ".join(filter(None, title))] = curve.iloc[index]
     return panels
 
 

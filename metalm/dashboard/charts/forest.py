@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,7 @@ from metalm.dashboard.charts.lines import Trace
 from metalm.dashboard.palette import RunStyle
 
 _ROW = 24  # pixels a difference
+_LINE, _TITLE = 36, 16  # characters of the axis title beside each other on a phone; pixels a line of it
 _GAP = 0.8  # of a row, between groups
 
 
@@ -33,9 +35,11 @@ def forest_plot(
         y += [place + 1 + i for i in range(len(part))]
         place += len(part) + 1 + _GAP
     lines = lines.assign(y=y, note=[_note(row) for row in lines.itertuples(index=False)])
-    figure = frame.dress(go.Figure(), height=96 + round(_ROW * place))
+    told = f"{unit}, less those of {frame.safe(control)} (below zero is better)"
+    title = textwrap.wrap(told, _LINE, break_long_words=False)
+    figure = frame.dress(go.Figure(), height=80 + _TITLE * len(title) + round(_ROW * place))
     figure.add_vline(x=0, line={"color": frame.MUTED, "width": 1.2})
-    figure.update_xaxes(title_text=f"{unit}, less those of {frame.safe(control)} (below zero is better)")
+    figure.update_xaxes(title_text="<br>".join(title))
     figure.update_yaxes(
         tickvals=[at for at, *_ in heads] + list(lines["y"]),
         ticktext=[f"<b>{frame.shorten(group)}</b> · {_tasks(num)}" for _, group, num in heads]

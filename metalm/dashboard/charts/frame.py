@@ -75,8 +75,9 @@ def dress(figure: go.Figure, *, height: int = 380, legend: bool = True) -> go.Fi
     }
     layout = figure.layout.to_plotly_json()
     axes = {"xaxis", "yaxis", *(name for name in layout if name.startswith(("xaxis", "yaxis")))}
+    looks = {name: _AXIS if name.startswith("x") else _Y_AXIS for name in axes}
     # One assignment: plotly's own updates, property by property, take ten times as long.
-    figure.layout = _merged(layout, look | dict.fromkeys(axes, _AXIS))
+    figure.layout = _merged(layout, look | looks)
     return figure
 
 
@@ -110,6 +111,9 @@ _AXIS: dict[str, Any] = {
     "ticks": "outside",
     "ticklen": 4,
 }
+# Plotly hides labels that leave the figure, and measures all of them anew for each that it draws: 0.4 s of a
+# forest of 168 rows. Those of y never leave it.
+_Y_AXIS = _AXIS | {"ticklabeloverflow": "allow"}
 
 
 def log_or_linear(log: bool, values: Iterable[float] = ()) -> dict[str, Any]:
