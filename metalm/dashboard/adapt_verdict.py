@@ -33,6 +33,19 @@ def verdict(runs: Sequence[Adapted], baselines: Sequence[Adapted], query: str) -
     return f"{'; '.join(parts)}."
 
 
+def stopped(ends: Sequence[tuple[str, tuple[int, int] | None]]) -> str:
+    """That adaptation was stopped on its way, and where, in plain words; "" where it came to its end.
+
+    ends: of each run its name, and the steps made and asked for where it was stopped.
+    """
+    cut = [(name, f"after {end[0]} of {wording.things(end[1], 'step')}") for name, end in ends if end]
+    if not cut:
+        return ""
+    if len(cut) == len(ends) and len({after for _, after in cut}) == 1:
+        return f"Stopped {cut[0][1]}"
+    return f"Stopped: {', '.join(f'{name} {after}' for name, after in cut)}"
+
+
 def _gain(one: Adapted, widths: np.ndarray) -> str:
     """What adaptation brought to one run."""
     name, (before, after) = _name(one), (one.bits_per_byte[0], one.bits_per_byte[-1])

@@ -139,6 +139,15 @@ def test_an_exported_page_needs_nothing_and_escapes_everything(exported):
     assert json.loads(data[1])["text"] == NASTY * 8
 
 
+def test_an_exported_page_says_that_the_demo_was_stopped(exported):
+    assert "Stopped" not in exported
+    record = AdaptationRecord(run="r", name="clocks", support="abc", query=QUERY, adaptation={})
+    whole = adapted("<i>whole</i>", seed=1)
+    assert "<p>Stopped after 3 of 60 steps:" in export(record, [adapted(stopped_after=(3, 60))], [])
+    both = export(record, [adapted(stopped_after=(3, 60)), whole], [])
+    assert "<p>Stopped: good after 3 of 60 steps:" in both
+
+
 @pytest.mark.browser
 def test_an_exported_page_lives_in_a_browser_without_a_network(exported, browser, tmp_path):
     file = tmp_path / "demo.html"
