@@ -250,7 +250,7 @@ def test_a_demo_under_way_shows_its_steps_and_outlives_other_clicks(finished, ho
     app.run()
     assert "**good**: step 2 of 9" in told(app)
     assert "it goes on when this page is left" in told(app)
-    assert "After 2 steps **good**" in told(app)
+    assert "So far, after 2 steps, **good**" in told(app)
     assert len(app.main.get("bidi_component")) == 3
     app.switch_page("runs.py").run()
     assert not demo.stop_asked
