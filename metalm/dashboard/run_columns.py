@@ -133,7 +133,7 @@ _HELP = {
     "before": "bits per byte on meta-validation before adaptation, at the best step",
     "after": "bits per byte on meta-validation after adaptation as validated, at the best step",
     "tokens": "tokens trained on",
-    "seconds": "spent in training, in minutes; filters and CSV have seconds",
+    "seconds": "spent in training, in minutes; `seconds` in filters and the CSV are seconds",
     "steps": "outer steps made",
     "network": "its hidden units, and its layers where there are several",
     "warm_start": "the run whose weights it began with",

@@ -18,8 +18,10 @@ _HELP = """Compares columns of the table, settings, metrics and results:
 - `meta-test@512 < 2.9` (role @ support bytes)
 - `metric.gradient_norm > 1` (its last value)
 - `inner.lr is missing`, `created >= 2026-01-31`
+- ``` `bits per byte` < 3 and time > 10 ``` (headings; time in minutes)
 
-`~` means contains. Names of columns are those under **Columns**."""
+`~` means contains. A column is called by its heading in the table: in backquotes, or with `_` for its
+spaces. All are under **Columns**."""
 
 
 def ask() -> RunQuery:
