@@ -20,11 +20,11 @@ DEFAULT = (
     "split",
     "network",
     "seed",
+    "tags",  # where a window of 1,440 pixels still shows them
     "steps",
-    "tokens",
     "seconds",
+    "tokens",
     "warm_start",
-    "tags",
     "notes",
     "created",
 )

@@ -189,6 +189,9 @@ def test_an_exported_page_lives_in_a_browser_without_a_network(exported, browser
     page.wait_for_selector(".view .panel")
     assert page.locator(".view .panel").count() == 3
     assert page.locator(".view output").inner_text() == "step 3 of 3"
+    tops = "texts => texts.map(text => text.getBoundingClientRect().top)"
+    page.set_viewport_size({"width": 1180, "height": 900})
+    assert len(set(page.locator(".view .panel .text").evaluate_all(tops))) == 1
     page.locator(".view .text span").first.hover()
     assert "step 0 expects" in page.locator(".tip").inner_text()
     assert "<b> 25 %" in page.locator(".tip").inner_text()
