@@ -47,6 +47,7 @@ def page(record: AdaptationRecord, runs: Sequence[Adapted], baselines: Sequence[
     return environment.from_string(_PAGE).render(
         record=record,
         verdict=_as_html(adapt_verdict.verdict(runs, shown_too[len(runs) :], record.query)),
+        stopped=adapt_verdict.stopped([(one.style.name, one.stopped_after) for one in runs]),
         about=adapt_verdict.ABOUT,
         support_size=wording.size(len(record.support.encode())),
         runs=runs,
@@ -127,6 +128,9 @@ table.gains th:first-child, table.gains td:first-child { text-align: left; }
 <h1 dir="auto">{{ record.name }}</h1>
 <p class="muted">A query set of {{ record.query | length }} characters after a support set of
 {{ support_size }} · {{ record.created_at.strftime("%Y-%m-%d") }} · metalm</p>
+{% if stopped %}
+<p>{{ stopped }}: what is shown here is not the whole adaptation.</p>
+{% endif %}
 <p class="verdict">{{ verdict }}</p>
 <p class="muted">{{ about }}</p>
 <h2>What each character costs</h2>

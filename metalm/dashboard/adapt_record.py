@@ -12,6 +12,7 @@ from metalm.dashboard import (
     adapt_present,
     adapt_resemblance,
     adapt_samples,
+    adapt_verdict,
     adapt_view,
     messages,
     state,
@@ -51,12 +52,14 @@ def _presented(record: AdaptationRecord, adapted: Sequence[Adapted]) -> None:
     title.header(wording.plain(record.name))
     with leave:
         adapt_present.leave_button(width="stretch")
+    _tell_stopped(adapted)
     adapt_view.show(adapted, adapt_view.known_baselines(), record.support, record.query)
     adapt_samples.show(adapted, can_write=False)
 
 
 def _whole(record: AdaptationRecord, adapted: Sequence[Adapted]) -> None:
     _head(record, [one.key for one in adapted])
+    _tell_stopped(adapted)
     baselines = adapt_view.chosen_baselines()
     adapt_view.show(adapted, baselines, record.support, record.query)
     with st.container(horizontal=True):
@@ -92,6 +95,15 @@ def _head(record: AdaptationRecord, ids: Sequence[str]) -> None:
         adapt_present.enter_button(width="stretch")
     with delete:
         delete_button(ids, record.name)
+
+
+def _tell_stopped(adapted: Sequence[Adapted]) -> None:
+    told = adapt_verdict.stopped([(one.style.name, one.stopped_after) for one in adapted])
+    if told:
+        st.info(
+            f"{wording.plain(told)}: what is shown here is not the whole adaptation.",
+            icon=":material/stop_circle:",
+        )
 
 
 def delete_button(ids: Sequence[str], name: str) -> None:

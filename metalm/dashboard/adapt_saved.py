@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from metalm.dashboard import adapt_record, empty, state, wording
+from metalm.dashboard import adapt_record, adapt_verdict, empty, state, wording
 from metalm.jobs.demo import MAX_RUNS
 from metalm.store.adaptations import AdaptationRecord
 
@@ -37,11 +37,17 @@ def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
     latest = {record.run: record.id for record in reversed(entry)}  # of a run that adapted twice, the second
     ids = list(latest.values())[-MAX_RUNS:]
     runs = ", ".join(dict.fromkeys(names.get(record.run, "a deleted run") for record in entry))
+    opens = [record for record in entry if record.id in ids]
+    stopped = adapt_verdict.stopped(
+        [(names.get(record.run, "a deleted run"), record.stopped_after) for record in opens]
+    )
     with st.container(border=True):
         text, opened, delete = st.columns([7, 1, 1], vertical_alignment="center")
         title, when = wording.plain(newest.name), wording.ago(newest.created_at)
         text.markdown(f"**{title}** :gray[{wording.plain(runs)} · {when}]")
         text.caption(wording.plain(" ".join(newest.query[:160].split())))
+        if stopped:
+            text.caption(f":material/stop_circle: {wording.plain(stopped)}")
         choices = {"demo": ids, "view": None}
         opened.button(
             "Open", key=f"open.{newest.id}", width="stretch", on_click=state.choose_all, args=(choices,)

@@ -36,6 +36,7 @@ class Adapted:
     seconds: float = 0.0
     guesses: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     samples: Sequence[Sample] = ()
+    stopped_after: tuple[int, int] | None = None  # steps made and asked for, where it was stopped on its way
 
     @property
     def last_step(self) -> int:
@@ -69,6 +70,7 @@ def of_records(records: Sequence[AdaptationRecord]) -> list[Adapted]:
                 seconds=steps[-1].seconds,
                 guesses={step.step: step.guesses for step in steps if step.guesses},
                 samples=store.samples(adaptation_id=record.id),
+                stopped_after=record.stopped_after,
             )
         )
     return shown

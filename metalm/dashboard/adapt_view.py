@@ -39,7 +39,7 @@ def show(
 ) -> None:
     """All that is known of these runs and baselines. is_live: steps still arrive."""
     beside = of_baselines(baselines, support, query)
-    say(runs, beside, query)
+    say(runs, beside, query, is_live=is_live)
     _figures(runs)
     st.subheader(
         "What each character costs",
@@ -53,9 +53,10 @@ def show(
         adapt_gains.show(runs, query)
 
 
-def say(runs: Sequence[Adapted], beside: Sequence[Adapted], query: str) -> None:
+def say(runs: Sequence[Adapted], beside: Sequence[Adapted], query: str, *, is_live: bool = False) -> None:
     """The verdict, with how it is found on hover."""
-    st.markdown(adapt_verdict.verdict(runs, beside, query), help=adapt_verdict.ABOUT)
+    told = adapt_verdict.verdict(runs, beside, query, is_live=is_live)
+    st.markdown(told, help=adapt_verdict.ABOUT)
 
 
 def _figures(runs: Sequence[Adapted]) -> None:

@@ -175,10 +175,14 @@ def paired(tasks: pd.DataFrame, control: str, others: Iterable[str]) -> list[sta
 @lru_cache(maxsize=16)
 def differences(evidence: Evidence, control: str) -> pd.DataFrame:
     """Paired differences of every series to `control`, one line a (series, support size); read them only."""
-    found = paired(evidence.tasks, control, evidence.styles)
+    return difference_lines(evidence.tasks, control, evidence.styles)
+
+
+def difference_lines(tasks: pd.DataFrame, control: str, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
+    """The lines of `differences` over these tasks alone. styles: of the series, the control among them."""
     return pd.DataFrame(
         {
-            "name": evidence.styles[one.right].name,
+            "name": styles[one.right].name,
             "support_bytes": one.support_bytes,
             "tasks": one.tasks,
             "difference": one.mean,
@@ -191,5 +195,5 @@ def differences(evidence: Evidence, control: str) -> pd.DataFrame:
             "equal": one.ties,
             "worse": one.losses,
         }
-        for one in found
+        for one in paired(tasks, control, styles)
     )

@@ -66,10 +66,7 @@ def forest(
     control: a series. Not to be changed. Groups come by name; those of tasks that name none come last.
     """
     here = evidence.tasks[evidence.tasks["support_bytes"] == support_bytes]
-    parts = {ALL: here}
-    labels = here["task_id"].map(groups(split, by))
-    known = sorted(labels.dropna().unique(), key=lambda group: (group == _LEAST, group))
-    parts |= {group: here[labels == group] for group in known}
+    parts = _parts(here, split, by)
     lines = [
         (group, one.right, evidence.styles[one.right].name, one.tasks, one.mean, one.low, one.high, one.wins,
          one.ties, one.losses)
@@ -77,6 +74,38 @@ def forest(
         for one in compare_evidence.paired(part, control, evidence.styles)
     ]  # fmt: skip
     return pd.DataFrame(lines, columns=_COLUMNS)
+
+
+@lru_cache(maxsize=16)
+def differences(evidence: Evidence, control: str, split: Split | None, by: str) -> pd.DataFrame:
+    """`compare_evidence.differences` of all tasks and of each of their groups, told by the column `group`.
+
+    A series' groups stand together, at each support size. Not to be changed; no column `group` where there
+    are none.
+    """
+    parts = _parts(evidence.tasks, split, by)
+    if len(parts) == 1:
+        return compare_evidence.differences(evidence, control)
+    found = [
+        compare_evidence.difference_lines(part, control, evidence.styles).assign(group=group)
+        for group, part in parts.items()
+    ]
+    table = pd.concat([lines for lines in found if len(lines)] or found[:1])
+    if table.empty:
+        return table
+    order = {style.name: i for i, style in enumerate(evidence.styles.values())}
+    places = table.assign(place=table["name"].map(order)).sort_values(
+        ["place", "support_bytes"], kind="stable"
+    )
+    first = ["name", "group"]
+    return places[[*first, *table.columns.drop(first)]].reset_index(drop=True)
+
+
+def _parts(tasks: pd.DataFrame, split: Split | None, by: str) -> dict[str, pd.DataFrame]:
+    """All `tasks`, then those of each group by name; those that name none come last."""
+    labels = tasks["task_id"].map(groups(split, by))
+    known = sorted(labels.dropna().unique(), key=lambda group: (group == _LEAST, group))
+    return {ALL: tasks, **{group: tasks[labels == group] for group in known}}
 
 
 _COLUMNS = [

@@ -10,6 +10,7 @@ import streamlit as st
 from metalm.dashboard import (
     baseline,
     compare_evidence,
+    compare_facets,
     evidence_tables,
     glossary,
     job_progress,
@@ -22,6 +23,7 @@ from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.table_height import table_height
 from metalm.store.runs import Run
+from metalm.text.splits import Split
 
 _EFFECT = (
     "Cohen's d_z: the mean difference over the standard deviation of the tasks' differences. Below zero is "
@@ -129,10 +131,16 @@ def support_size(lines: pd.DataFrame) -> int:
     return int(widgets.select("Support set", list(sizes), "support", format_func=sizes.get, help=told))
 
 
-def paired(gathered: Evidence, control: str) -> None:
-    """The table of differences to the series of this name, a line a series and support size."""
+def paired(gathered: Evidence, control: str, split: Split | None, by: str) -> None:
+    """The table of differences to the series of this name, a line a series, support size and group of tasks.
+
+    by: how tasks are told apart; near and far ones are also where it says nothing.
+    """
     series = {style.name: key for key, style in gathered.styles.items()}
-    table = compare_evidence.differences(gathered, series[control])
+    ways = compare_facets.offered(split, set(gathered.tasks["task_id"].unique()))
+    if by == compare_facets.ALL and compare_facets.DISTANCE in ways:
+        by = compare_facets.DISTANCE
+    table = compare_facets.differences(gathered, series[control], split, by)
     if table.empty:
         return
     st.subheader(f"Paired differences to {wording.plain(control)}")
@@ -142,6 +150,7 @@ def paired(gathered: Evidence, control: str) -> None:
         height=table_height(len(table), 20),
         column_config={
             "name": "run",
+            "group": evidence_tables.DISTANCE if by == compare_facets.DISTANCE else by,
             "support_bytes": evidence_tables.SUPPORT,
             "difference": st.column_config.NumberColumn(
                 format="%+.4f",

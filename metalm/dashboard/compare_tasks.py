@@ -54,12 +54,12 @@ def show(runs: Sequence[Run]) -> None:
         _forest(gathered, size, split, by, control)
     elif look == "Table":
         lines = compare_evidence.before_after(gathered.tasks, size)
-        evidence_tables.every_task(gathered.named(lines), online=is_online)
+        evidence_tables.every_task(gathered.named(lines), split, online=is_online)
     else:
         _each(gathered, size)
     if not is_online:
-        evidence_tables.hurt(gathered.tasks, gathered.named)
-    paired(gathered, control)
+        evidence_tables.hurt(gathered.tasks, gathered.named, split)
+    paired(gathered, control, split, by)
 
 
 def _grouping(gathered: Evidence, split: Split | None) -> str:

@@ -10,15 +10,17 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from metalm.dashboard import wording
+from metalm.dashboard import compare_facets, wording
 from metalm.dashboard.table_height import table_height
 from metalm.evaluate import statistics
+from metalm.text.splits import Split
 
 NUMBER = st.column_config.NumberColumn(format="%.3f")
 CHANGE = st.column_config.NumberColumn(format="%+.3f")
 SUPPORT = st.column_config.NumberColumn("support bytes", format="localized")
 DISTANCE = st.column_config.TextColumn("near or far", help="of the meta-train tasks")
 _HELPED, _HURT = "helped", "hurts"
+_KINDS = ("family", "script")  # groups of a task that stand beside near or far
 _MOST = 5_000  # lines of a table: more are slow to send, and are in the file
 _MEANS = ("name", "support_bytes", "tasks", "mean", "low", "high", "median")
 
@@ -42,17 +44,14 @@ def means(lines: pd.DataFrame) -> None:
     )
 
 
-def every_task(lines: pd.DataFrame, *, online: bool) -> None:
+def every_task(lines: pd.DataFrame, split: Split | None, *, online: bool) -> None:
     """A line a (task, name, support size) with what adaptation saved; online, with its one score.
 
     Columns: task, near (True, False or none), those of `statistics.before_after`; and name, support_bytes
     where there are several.
     """
-    marks = lines["near"].astype("boolean").map({True: "near", False: "far"})
-    lines = lines.assign(near=marks.fillna(""), flag=_flags(lines))
-    if marks.isna().all():  # only meta-test tasks are marked
-        lines = lines.drop(columns="near")
-    keys = [name for name in ("task", "near", "name", "support_bytes") if name in lines]
+    lines, marks = _marked(lines.assign(flag=_flags(lines)), split, set(lines["task_id"]))
+    keys = [name for name in ("task", *marks, "name", "support_bytes") if name in lines]
     scores = ["after"] if online else ["before", "after", "saved"]
     scores += ["flag"] if (lines["flag"] != "").any() else []
     order = [name for name in ("task", "support_bytes", "after") if name in lines]
@@ -93,11 +92,21 @@ def _most_changed(lines: pd.DataFrame) -> pd.DataFrame:
     return lines.loc[lines["saved"].abs().nlargest(_MOST).index]
 
 
-def hurt(tasks: pd.DataFrame, named: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def _marked(lines: pd.DataFrame, split: Split | None, task_ids: set[str]) -> tuple[pd.DataFrame, list[str]]:
+    """`lines` with near or far, family and script; and those of the three that tell `task_ids` apart."""
+    marks = lines["near"].astype("boolean").map({True: "near", False: "far"})
+    columns = {} if marks.isna().all() else {"near": marks.fillna("")}  # only meta-test tasks are marked
+    ways = compare_facets.offered(split, task_ids)
+    for kind in (kind for kind in _KINDS if kind in ways):
+        columns[kind] = lines["task_id"].map(compare_facets.groups(split, kind))
+    return lines.drop(columns="near").assign(**columns), list(columns)
+
+
+def hurt(tasks: pd.DataFrame, named: Callable[[pd.DataFrame], pd.DataFrame], split: Split | None) -> None:
     """The flag "adaptation hurts", with where and by how much; or that it hurts nowhere.
 
     tasks: lines of `statistics.by_task`; without an adaptation among them there is nothing to say. named:
-    adds the column task, and name where there are several series.
+    adds the columns task and near, and name where there are several series.
     """
     num = int((statistics.at_last_step(tasks)["adaptation_step"] > 0).sum())
     if not num:
@@ -112,12 +121,14 @@ def hurt(tasks: pd.DataFrame, named: Callable[[pd.DataFrame], pd.DataFrame]) -> 
         f"{worst} bits per byte: after it the query set costs more than before.",
         icon=":material/warning:",
     )
-    keys = [name for name in ("task", "name", "support_bytes") if name in lines]
+    lines, marks = _marked(lines, split, set(tasks["task_id"]))
+    keys = [name for name in ("task", *marks, "name", "support_bytes") if name in lines]
     st.dataframe(
         lines[[*keys, "before", "after", "lost"]],
         hide_index=True,
         height=table_height(len(lines), 6),
         column_config={
+            "near": DISTANCE,
             "name": "run",
             "support_bytes": SUPPORT,
             "before": NUMBER,

@@ -84,10 +84,13 @@ def _for_one(run: Run) -> None:
 
 
 def _for_idle(runs: list[Run]) -> None:
-    is_archived = all(run.archived for run in runs)
-    label, icon = ("Bring back", "unarchive") if is_archived else ("Archive", "archive")
-    done = "back in the list" if is_archived else "archived"
-    _act(label, icon, runs, lambda id: state.home().archive_run(id, not is_archived), done)
+    if all(run.archived for run in runs):
+        ids = [run.id for run in runs]
+        look = {"icon": ":material/unarchive:", "key": "run.Bring back"}
+        st.button("Bring back", on_click=run_bin.bring_back, args=(ids,), **look)
+    else:
+        look = {"icon": ":material/archive:", "key": "run.Archive"}
+        st.button("Archive", on_click=run_bin.archive, args=(runs,), **look)
     st.button("Delete", icon=":material/delete:", key="run.Delete", on_click=run_bin.discard, args=(runs,))
 
 

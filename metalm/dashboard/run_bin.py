@@ -1,4 +1,4 @@
-"""Deleted runs: an Undo right after, and a list from which they come back or go for good."""
+"""Runs put away: an Undo right after, archived or deleted; the list of deleted ones, which come back."""
 
 from __future__ import annotations
 
@@ -11,30 +11,59 @@ from metalm.dashboard.table_height import table_height
 from metalm.home.bin import KEPT_DAYS
 from metalm.store.runs import Run
 
-_LAST = "runs.last deleted"
+_LAST = "runs.last put away"  # (deleted or archived, ids)
+_DELETED, _ARCHIVED = "deleted", "archived"
 
 
 def discard(runs: Sequence[Run]) -> None:
     """Puts runs into the bin: made for a button's `on_click`."""
 
     def action() -> str:
-        state.keep_result(_LAST, state.home().discard_runs([run.id for run in runs]))
+        state.keep_result(_LAST, (_DELETED, state.home().discard_runs([run.id for run in runs])))
         return f"{wording.things(len(runs), 'run')} deleted."
 
     state.attempt(action, runs=None)
 
 
+def archive(runs: Sequence[Run]) -> None:
+    """Takes runs out of the list: made for a button's `on_click`."""
+
+    def action() -> str:
+        for run in runs:
+            state.home().archive_run(run.id)
+        state.keep_result(_LAST, (_ARCHIVED, [run.id for run in runs]))
+        return f"{wording.things(len(runs), 'run')} archived."
+
+    state.attempt(action)
+
+
+def bring_back(run_ids: Sequence[str]) -> None:
+    """Lists archived runs again, and selects them: made for a button's `on_click`."""
+    names: list[str] = []
+
+    def action() -> str:
+        for run_id in run_ids:
+            state.home().archive_run(run_id, False)
+            names.append(state.home().run(run_id).name)
+        state.keep_result(_LAST, None)
+        return f"{wording.things(len(names), 'run')} back in the list."
+
+    if state.attempt(action):
+        state.choose("runs", names)
+
+
 def offer_undo() -> None:
-    """A line with Undo, until something else is deleted or the line is closed."""
-    run_ids = state.kept_result(_LAST)
+    """A line with Undo, until other runs are put away or the line is closed."""
+    done, run_ids = state.kept_result(_LAST) or ("", ())
     if not run_ids:
         return
+    where, undo = {
+        _DELETED: (f"**Deleted** keeps them for {KEPT_DAYS} days.", _restore),
+        _ARCHIVED: ("**Archived too** shows them.", bring_back),
+    }[done]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"{wording.things(len(run_ids), 'run')} deleted. **Deleted** keeps them for {KEPT_DAYS} days.",
-            width="content",
-        )
-        st.button("Undo", icon=":material/undo:", type="primary", on_click=_restore, args=(run_ids,))
+        st.markdown(f"{wording.things(len(run_ids), 'run')} {done}. {where}", width="content")
+        st.button("Undo", icon=":material/undo:", type="primary", on_click=undo, args=(run_ids,))
         st.button("Close", type="tertiary", on_click=state.keep_result, args=(_LAST, None))
 
 

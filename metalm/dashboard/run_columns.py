@@ -20,11 +20,11 @@ DEFAULT = (
     "split",
     "network",
     "seed",
+    "tags",  # where a window of 1,440 pixels still shows them
     "steps",
-    "tokens",
     "seconds",
+    "tokens",
     "warm_start",
-    "tags",
     "notes",
     "created",
 )
@@ -133,7 +133,7 @@ _HELP = {
     "before": "bits per byte on meta-validation before adaptation, at the best step",
     "after": "bits per byte on meta-validation after adaptation as validated, at the best step",
     "tokens": "tokens trained on",
-    "seconds": "spent in training, in minutes; filters and CSV have seconds",
+    "seconds": "spent in training, in minutes; `seconds` in filters and the CSV are seconds",
     "steps": "outer steps made",
     "network": "its hidden units, and its layers where there are several",
     "warm_start": "the run whose weights it began with",

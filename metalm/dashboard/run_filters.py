@@ -12,14 +12,15 @@ CHOICES = ("search", "filter", "status", "archived")
 _HELP = """Compares columns of the table, settings, metrics and results:
 
 - `algorithm = maml and inner.lr >= 0.1`
-- `status != failed and bits_per_byte < 3`
+- ``` status != failed and `bits per byte` < 3 ```
 - `tags = keep or notes ~ "worth a look"`
 - `algorithm in (maml, fomaml) and not seed > 2`
 - `meta-test@512 < 2.9` (role @ support bytes)
 - `metric.gradient_norm > 1` (its last value)
 - `inner.lr is missing`, `created >= 2026-01-31`
 
-`~` means contains. Names of columns are those under **Columns**."""
+`~` means contains. A column is called by its heading, in backquotes or with `_` for spaces; time is in
+minutes. **Columns** lists them."""
 
 
 def ask() -> RunQuery:

@@ -14,6 +14,7 @@ from metalm.dashboard.components.chart import chart
 from metalm.dashboard.palette import RunStyle
 from metalm.evaluate import statistics
 from metalm.store.runs import Run
+from metalm.text.splits import Split
 
 
 def show(run: Run) -> None:
@@ -46,9 +47,9 @@ def _results(run: Run, is_live: bool) -> None:
     )
     tracks = {track: rows[rows["track"] == track] for track in ("static", "online")}
     if not tracks["static"].empty:
-        _static(run, tracks["static"], split)
+        _static(run, tracks["static"], state.home().split(split))
     if not tracks["online"].empty:
-        _online(run, tracks["online"], split)
+        _online(run, tracks["online"], state.home().split(split))
 
 
 def _one_place(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
@@ -72,7 +73,7 @@ def _tasks(run: Run, rows: pd.DataFrame) -> pd.DataFrame | None:
     return tasks
 
 
-def _static(run: Run, rows: pd.DataFrame, split: str) -> None:
+def _static(run: Run, rows: pd.DataFrame, split: Split) -> None:
     """Before and after adaptation, with the weights frozen from then on."""
     tasks = _tasks(run, rows)
     if tasks is None:
@@ -88,12 +89,12 @@ def _static(run: Run, rows: pd.DataFrame, split: str) -> None:
         chart(figure, key="by step", label="Bits per byte over adaptation steps")
     evidence_tables.means(means)
     named = partial(_named, split=split)
-    evidence_tables.hurt(tasks, named)
+    evidence_tables.hurt(tasks, named, split)
     st.markdown("**Every task**")
-    evidence_tables.every_task(named(statistics.before_after(tasks)), online=False)
+    evidence_tables.every_task(named(statistics.before_after(tasks)), split, online=False)
 
 
-def _online(run: Run, rows: pd.DataFrame, split: str) -> None:
+def _online(run: Run, rows: pd.DataFrame, split: Split) -> None:
     """What the run costs while it goes on learning: numbers of their own, on a chart of their own."""
     st.subheader("Online track", anchor=False)
     st.caption(
@@ -106,7 +107,7 @@ def _online(run: Run, rows: pd.DataFrame, split: str) -> None:
     means = _over_support(run, tasks, "Over support bytes, learning while coding")
     evidence_tables.means(means)
     st.markdown("**Every task**")
-    evidence_tables.every_task(_named(statistics.before_after(tasks), split), online=True)
+    evidence_tables.every_task(_named(statistics.before_after(tasks), split), split, online=True)
 
 
 def _over_support(run: Run, tasks: pd.DataFrame, title: str) -> pd.DataFrame:
@@ -121,9 +122,9 @@ def _styles(run: Run) -> dict[str, RunStyle]:
     return palette.run_styles({run.id: run.name})
 
 
-def _named(lines: pd.DataFrame, split: str) -> pd.DataFrame:
+def _named(lines: pd.DataFrame, split: Split) -> pd.DataFrame:
     """`lines` with each task's name and its mark, near or far."""
-    known = {t.task.id: t for t in state.home().split(split).tasks}
+    known = {t.task.id: t for t in split.tasks}
     found = [known.get(task_id) for task_id in lines["task_id"]]
     names = [t.task.name if t else task_id for t, task_id in zip(found, lines["task_id"], strict=True)]
     return lines.assign(task=names, near=[t.near if t else None for t in found])

@@ -28,14 +28,19 @@ def select(
     index = kwargs.pop("index", 0)
     wanted = st.query_params.get(name)
     if pinned and wanted is not None and wanted not in options:
-        messages.warning(
-            f"No {label.lower()} {wanted!r} here: it was deleted, or has another name now. The one below is "
-            "shown in its place."
-        )
+        tell_gone(label, wanted)
     value = _one_of(st.selectbox, label, options, name, index, kwargs)
     has_default = index is not None and options and not pinned
     state.publish(name, value, options[index] if has_default else None)
     return value
+
+
+def tell_gone(label: str, name: str) -> None:
+    """That the address names a thing which is not among the options; another one stands in its place."""
+    messages.warning(
+        f"No {label.lower()} {name!r} here: it was deleted, or has another name now. The one below is "
+        "shown in its place."
+    )
 
 
 def switch(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str:

@@ -157,11 +157,13 @@ class Live(Evaluating):
         samples: Sequence[Sample] = (),
         guesses: Mapping[int, Guesses] | None = None,
         record_id: str = "",
+        asked_steps: int | None = None,
     ) -> AdaptationRecord:
         """Keeps a live adaptation with every character's nats after each step, and texts written beside it.
 
         inner: what it was made with; None is what the run tuned. `samples` belong to the record from now on.
-        guesses: by step. record_id: the record's, where it was promised before ("" makes one).
+        guesses: by step. record_id: the record's, where it was promised before ("" makes one). asked_steps:
+        those that it should have taken, were it not stopped.
         """
         run = self.run(ref)
         used = inner or self.load(run.id).inner
@@ -171,7 +173,7 @@ class Live(Evaluating):
             name=name.strip() or run.name,
             support=support,
             query=query,
-            adaptation=asdict(used),
+            adaptation=asdict(used) | ({} if asked_steps is None else {"asked_steps": asked_steps}),
         )
         owned = [replace(sample, run=run.id, adaptation_id=kept.id) for sample in samples]
         known = guesses or {}

@@ -210,6 +210,7 @@ class Demos:
                 samples=samples_of(part, demo.asked.writing),
                 guesses=part.guesses,
                 record_id=part.record_id,
+                asked_steps=inner.steps,
             )
             part.is_saved = True
 

@@ -43,7 +43,10 @@ class AdaptationStep:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationRecord:
-    """A run adapted to `support` and judged on `query`. adaptation: the inner loop's settings."""
+    """A run adapted to `support` and judged on `query`.
+
+    adaptation: the inner loop's settings, with the steps that were made; and `asked_steps`, where known.
+    """
 
     id: str = field(default_factory=new_id)
     run: str
@@ -52,6 +55,12 @@ class AdaptationRecord:
     query: str
     adaptation: dict[str, Any]
     created_at: datetime = field(default_factory=now)
+
+    @property
+    def stopped_after(self) -> tuple[int, int] | None:
+        """The steps made and those asked for, where it was stopped on its way."""
+        made, asked = self.adaptation.get("steps"), self.adaptation.get("asked_steps")
+        return None if made is None or asked is None or made >= asked else (made, asked)
 
 
 @dataclass(frozen=True, kw_only=True)

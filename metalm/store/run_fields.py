@@ -2,7 +2,7 @@
 
 Four sorts: facts of the run (`status`, `bits_per_byte`), its settings (`inner.lr`, `model.hidden`: those of
 `RunConfig`, without "algorithm."), a metric's last value (`metric.lr`), and the result on a role at a support
-size (`meta-test@512`).
+size (`meta-test@512`). Filters may say the heading of the table instead: see `named`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from metalm.errors import FilterError
 Kind = Literal["number", "text", "words", "flag", "time"]
 ROLES = ("meta-train", "meta-validation", "meta-test")
 _RESULT = re.compile(rf"({'|'.join(ROLES)})@(\d{{1,12}})")
+_RESULT_HEADING = re.compile(rf"({'|'.join(ROLES)}),? (\d{{1,12}}) b")
 _METRIC = "metric."
 
 
@@ -82,6 +83,13 @@ FACTS: dict[str, RunField] = {
     )
 }
 
+# What readers see above the columns, where that is not the name of the column, with what stands there.
+_HEADINGS: dict[str, RunField] = {
+    **{field.label: field for field in FACTS.values() if field.label not in FACTS},
+    "name": FACTS["run"],
+    "time": RunField("time", "time", "number", "r.seconds / 60"),  # as the table shows it: in minutes
+}
+
 _LAST_VALUE = """
 SELECT run, arg_max(value, (step, coalesce(adaptation_step, 0))) AS value FROM metrics
 WHERE name = ? AND task_id IS NULL AND isfinite(value) GROUP BY run
@@ -119,6 +127,19 @@ def field(key: str) -> RunField:
     return _setting(key)
 
 
+def named(name: str) -> RunField:
+    """The column that a filter means: `field`, or the one with this heading, with spaces or underscores.
+
+    Raises FilterError.
+    """
+    heading = " ".join(name.casefold().replace("_", " ").split())
+    if name not in FACTS and heading in _HEADINGS:
+        return _HEADINGS[heading]
+    if found := _RESULT_HEADING.fullmatch(heading):
+        return field(f"{found[1]}@{found[2]}")
+    return field(name)
+
+
 def _setting(key: str) -> RunField:
     known = settings()
     wanted = key.removeprefix("algorithm.")
@@ -129,14 +150,22 @@ def _setting(key: str) -> RunField:
         return known[ends[0]]
     if ends:
         raise FilterError(f"no single column {key!r} of runs; it may be {', '.join(ends)}")
-    raise FilterError(f"no column {key!r} of runs{_nearest(key, (*FACTS, *known))}")
+    raise FilterError(f"no column {key!r} of runs; {_nearest(key, tuple(known))}")
 
 
 def _nearest(key: str, known: tuple[str, ...]) -> str:
+    """The names that are most like `key`; where none is, all that stand above the table."""
     from difflib import get_close_matches
 
-    near = get_close_matches(key, known, n=3, cutoff=0.6)
-    return f"; is it {' or '.join(near)}?" if near else ""
+    headings = [name.replace(" ", "_") for name in _HEADINGS]
+    names = list(dict.fromkeys([*FACTS, *headings, *known]))
+    wanted = key.casefold().replace(" ", "_")
+    begun = [name for name in names if len(wanted) > 1 and name.startswith(wanted)]
+    near = list(dict.fromkeys([*begun, *get_close_matches(wanted, names, n=3, cutoff=0.6)]))[:3]
+    if near:
+        return f"is it {' or '.join(near)}?"
+    shown = ", ".join(field.label.replace(" ", "_") for field in FACTS.values())
+    return f"there are {shown}, settings (inner.lr), metrics (metric.lr) and results (meta-test@512)"
 
 
 @cache

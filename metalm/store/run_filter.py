@@ -3,7 +3,9 @@
     algorithm = maml and inner.lr >= 0.1 and status != failed
     (tags = keep or notes ~ "worth a look") and not meta-test@512 > 3
     algorithm in (maml, fomaml) and warm_start is missing
+    `bits per byte` < 3 and time > 10
 
+A column is called by its name or by its heading in the table, in backquotes where that has spaces.
 Comparisons are = != < <= > >= ~ (contains), `in (…)`, `is missing` and `is not missing`; they join with and,
 or, not and parentheses. Text is compared without regard to case. What a run lacks fulfils `is missing` and
 `!=` alone. Values are bound, never written into the SQL.
@@ -18,11 +20,11 @@ from datetime import datetime
 from typing import Any
 
 from metalm.errors import FilterError
-from metalm.store.run_fields import RunField, field
+from metalm.store.run_fields import RunField, named
 from metalm.store.values import naive
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<sign><=|>=|!=|==|[=<>~(),])|(?P<word>[^\s=<>!~(),"']+))"""
+    r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|`(?P<heading>[^`]*)`|(?P<sign><=|>=|!=|==|[=<>~(),])|(?P<word>[^\s=<>!~(),"'`]+))"""
 )
 _SIGNS = ("=", "==", "!=", "<", "<=", ">", ">=", "~")
 _ORDERED = ("<", "<=", ">", ">=")
@@ -42,7 +44,7 @@ class Piece:
 @dataclass(frozen=True)
 class _Token:
     text: str
-    kind: str  # quoted, sign, word, end
+    kind: str  # quoted, heading, sign, word, end
     at: int
 
     def is_word(self, word: str) -> bool:
@@ -147,10 +149,11 @@ class _Parser:
         return piece
 
     def _comparison(self) -> Piece:
-        if self._here.kind != "word" or self._here.text.casefold() in _WORDS:
+        is_word = self._here.kind == "word" and self._here.text.casefold() not in _WORDS
+        if not is_word and self._here.kind != "heading":
             raise self._expected("the name of a column")
         token = self._take()
-        column = field(token.text)
+        column = named(token.text)
         if self._took("is"):
             return self._missing(column)
         if self._took("in"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -35,8 +36,11 @@ def adapted(name="good", before=4.0, after=2.0, noise=0.3, seed=0, text=QUERY, *
     ("run", "told"),
     [
         (adapted(), "After 3 steps **good** needs **50 % fewer bits**: 2.0"),
-        (adapted(before=2.0, after=3.0), "Adaptation hurts: after 3 steps **good** needs **5"),
-        (adapted(after=4.0, noise=2.0), "**no better that one could be sure of**"),
+        (
+            adapted(before=2.0, after=3.0),
+            "needs **50 % more bits**, 3.00 instead of 2.00 bits per byte: adaptation hurts",
+        ),
+        (adapted(after=4.0, noise=2.0), "**not surely better than before**"),
         (adapted(text="abcd"), "the text is too short to say how sure that is"),
     ],
 )
@@ -49,7 +53,7 @@ def test_the_verdict_of_no_steps_claims_no_gain():
     run = adapted()
     still = Adapted(key="a", run="a", style=run.style, bits=run.bits[:1], num_bytes=LENGTH)
     line = verdict([still], [], QUERY)
-    assert "without adapting to it" in line
+    assert "Without adapting to it" in line
     assert "fewer" not in line
 
 
@@ -57,8 +61,8 @@ def test_the_verdict_speaks_of_the_best_run_and_of_what_is_beside_it():
     runs = [adapted("slow", after=3.0), adapted("quick", after=1.5, seed=1)]
     line = verdict(runs, of_baselines(["uniform"], "abc", QUERY), QUERY)
     assert line.startswith("After 3 steps **quick**")
-    assert "it ends ahead of **slow** by 1.5" in line
-    assert "it ends ahead of the uniform baseline by 6.5" in line
+    assert "it is ahead of **slow** by 1.5" in line
+    assert "it is ahead of the uniform baseline by 6.5" in line
     assert line.count("95 % interval") == 3
     assert "\n" not in line
 
@@ -69,8 +73,34 @@ def test_runs_that_cannot_be_told_apart_are_not():
 
 
 def test_a_baseline_that_is_better_is_said_to_be():
-    line = verdict([adapted(after=3.0)], of_baselines(["n-gram"], QUERY, QUERY), QUERY)
-    assert "the n\\-gram baseline is better by" in line
+    beside = of_baselines(["n-gram", "uniform"], QUERY, QUERY)
+    line = verdict([adapted(after=3.0)], beside, QUERY)
+    assert line.startswith("After 3 steps **good** is **still worse than the n\\-gram baseline**, by 3.0")
+    assert "adaptation saves 1.00 (95 % interval" in line
+    assert "fewer" not in line
+    hurt = verdict([adapted(before=2.0, after=3.0)], beside, QUERY)
+    assert "is **worse than the n\\-gram baseline**" in hurt
+    assert "adaptation hurts" in hurt
+    two = verdict([adapted("slow", after=3.0), adapted("quick", after=1.5, seed=1)], beside, QUERY)
+    assert two.index("**quick** is **still worse") < two.index("it is ahead of **slow**")
+
+
+def test_a_baseline_of_a_text_too_short_is_named_without_a_claim():
+    text = "abcd"
+    line = verdict([adapted(text=text)], of_baselines(["n-gram"], QUERY, text), text)
+    assert "too short to say how sure that is; the n\\-gram baseline needs fewer, 0.00" in line
+
+
+def test_the_subject_of_the_verdict_stays_the_same_while_steps_arrive():
+    runs = [adapted("slow", after=3.0), adapted("quick", after=1.5, seed=1)]
+    for step in range(1, 4):
+        here = [replace(one, bits=one.bits[:step]) for one in runs]
+        line = verdict(here, [], QUERY, is_live=True)
+        assert "**slow**" in line
+        assert "**quick**" not in line
+        assert line.endswith("which run is best is told at the end.")
+    assert verdict(runs, [], QUERY, is_live=True).startswith("So far, after 3 steps, **slow** needs")
+    assert verdict(runs, [], QUERY).startswith("After 3 steps **quick**")
 
 
 def test_names_are_no_markdown():
@@ -139,6 +169,15 @@ def test_an_exported_page_needs_nothing_and_escapes_everything(exported):
     assert json.loads(data[1])["text"] == NASTY * 8
 
 
+def test_an_exported_page_says_that_the_demo_was_stopped(exported):
+    assert "Stopped" not in exported
+    record = AdaptationRecord(run="r", name="clocks", support="abc", query=QUERY, adaptation={})
+    whole = adapted("<i>whole</i>", seed=1)
+    assert "<p>Stopped after 3 of 60 steps:" in export(record, [adapted(stopped_after=(3, 60))], [])
+    both = export(record, [adapted(stopped_after=(3, 60)), whole], [])
+    assert "<p>Stopped: good after 3 of 60 steps:" in both
+
+
 @pytest.mark.browser
 def test_an_exported_page_lives_in_a_browser_without_a_network(exported, browser, tmp_path):
     file = tmp_path / "demo.html"
@@ -150,6 +189,9 @@ def test_an_exported_page_lives_in_a_browser_without_a_network(exported, browser
     page.wait_for_selector(".view .panel")
     assert page.locator(".view .panel").count() == 3
     assert page.locator(".view output").inner_text() == "step 3 of 3"
+    tops = "texts => texts.map(text => text.getBoundingClientRect().top)"
+    page.set_viewport_size({"width": 1180, "height": 900})
+    assert len(set(page.locator(".view .panel .text").evaluate_all(tops))) == 1
     page.locator(".view .text span").first.hover()
     assert "step 0 expects" in page.locator(".tip").inner_text()
     assert "<b> 25 %" in page.locator(".tip").inner_text()

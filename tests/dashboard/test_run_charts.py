@@ -41,6 +41,22 @@ def test_lines_that_meet_in_a_word_stand_side_by_side():
     assert len(heights - {float("nan")}) >= 20
 
 
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([2.8521, 2.8604], ["2.852", "2.856", "2.86"]),
+        ([2_000_000, 2_005_000], ["2e+06", "2.002e+06", "2.005e+06"]),
+        ([1.00001, 1.00003], ["1.00001", "1.00002", "1.00003"]),
+        ([1, 3], ["1", "2", "3"]),
+        ([0.25, 0.25], ["0.25"]),
+    ],
+)
+def test_ticks_have_as_many_digits_as_tell_them_apart(values, ticks):
+    table = pd.DataFrame({"setting": values, "bits": [1.0, 9.0]})
+    figure = parallel_coordinates(table, list(table), "bits")
+    assert [note.text for note in figure.layout.annotations if note.x == 0][1:] == ticks
+
+
 def test_one_run_or_one_axis_is_no_comparison():
     for table in (TABLE.head(1), TABLE[["bits"]]):
         assert not parallel_coordinates(table, list(table), "bits").data

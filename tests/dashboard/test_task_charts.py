@@ -54,6 +54,15 @@ def test_tasks_are_told_apart_by_what_really_parts_them():
     assert compare_facets.groups(SPLIT, "all tasks") == {}
 
 
+def test_differences_are_told_of_all_tasks_and_of_near_and_far_ones(evidence):
+    table = compare_facets.differences(evidence, "r1", SPLIT, "near and far")
+    assert list(table["group"]) == ["all tasks", "far", "near", "(none)"]
+    assert list(table["tasks"]) == [3, 1, 1, 1]
+    whole = compare_facets.differences(evidence, "r1", None, "near and far")
+    assert "group" not in whole
+    assert whole["difference"].tolist() == table["difference"][:1].tolist()
+
+
 def test_a_forest_holds_all_tasks_and_then_each_group(evidence):
     lines = compare_facets.forest(evidence, "r1", 2048, SPLIT, "family")
     assert list(lines["group"]) == ["all tasks", "Slavic", "Uralic", "(none)"]

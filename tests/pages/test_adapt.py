@@ -250,7 +250,7 @@ def test_a_demo_under_way_shows_its_steps_and_outlives_other_clicks(finished, ho
     app.run()
     assert "**good**: step 2 of 9" in told(app)
     assert "it goes on when this page is left" in told(app)
-    assert "After 2 steps **good**" in told(app)
+    assert "So far, after 2 steps, **good**" in told(app)
     assert len(app.main.get("bidi_component")) == 3
     app.switch_page("runs.py").run()
     assert not demo.stop_asked
@@ -274,8 +274,21 @@ def test_a_demo_is_stopped_by_its_button_and_keeps_what_it_showed(finished, home
     app.run()
     assert not app.exception
     [record] = home.store.adaptations.all()
-    assert record.adaptation["steps"] < 50
+    made = record.adaptation["steps"]
+    assert made < 50
     assert "good: bits per byte" in told(app)
+    said = f"Stopped after {made} of 50 steps"
+    assert said in told(app)
+    assert said in told(page("adapt", view="Saved"))
+    assert said in told(page("adapt", demo=record.id, present="yes"))
+
+
+@pytest.mark.usefixtures("adapted")
+def test_a_demo_that_came_to_its_end_is_not_said_to_be_stopped(home, page, told):
+    [record] = home.store.adaptations.all()
+    assert record.adaptation["asked_steps"] == record.adaptation["steps"] == 2
+    for app in (page("adapt", demo=record.id), page("adapt", view="Saved")):
+        assert "Stopped" not in told(app)
 
 
 @pytest.mark.usefixtures("adapted")

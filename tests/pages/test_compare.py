@@ -143,6 +143,25 @@ def test_means_are_drawn_over_steps_and_over_support_bytes_with_medians_and_ever
     assert list(every.columns) == evaluated
 
 
+def test_tables_of_differences_and_of_hurt_tasks_say_near_and_far(shipped, page):
+    shipped.store.flush()
+    shipped.store.metrics._database.execute(
+        "UPDATE evaluations SET nats = 2 * nats WHERE adaptation_step > 0"
+    )
+    st.cache_resource.clear()  # nobody but tests change rows that are there
+    app = page("compare", view="Tasks", place="languages · meta-test")
+    *_, paired = (table.value for table in app.dataframe)
+    assert {"all tasks", "near", "far"} <= set(paired["group"])
+    whole = paired[paired["group"] == "all tasks"].set_index("support_bytes")["tasks"]
+    parts = paired[paired["group"] != "all tasks"].groupby("support_bytes")["tasks"].sum()
+    assert parts.to_dict() == whole.to_dict()
+    hurt = app.dataframe[0].value
+    assert list(hurt.columns)[:4] == ["task", "near", "family", "script"]
+    assert set(hurt["near"]) <= {"near", "far"}
+    by_family = page("compare", view="Tasks", look="Forest", by="family").dataframe[-1].value
+    assert "Slavic" in set(by_family["group"])
+
+
 def test_an_effect_size_stands_beside_every_difference(evaluated, page):
     paired = page("compare", runs=evaluated, view="Tasks").dataframe[-1].value
     assert {"median", "effect_size"} <= set(paired.columns)

@@ -27,6 +27,16 @@ def test_a_search_that_finds_nothing_says_so(page, told):
 
 
 @pytest.mark.usefixtures("texts")
+def test_an_address_of_a_corpus_that_is_gone_is_told_so(page, told):
+    app = page("corpora", corpus="nope")
+    assert not app.exception
+    assert "No corpus 'nope' here: it was deleted, or has another name now." in told(app).replace("\\", "")
+    assert app.query_params["corpus"] != "nope"
+    assert "No corpus" not in told(app.run())
+    assert "No corpus" not in told(page("corpora", corpus="hills", search="hills"))
+
+
+@pytest.mark.usefixtures("texts")
 def test_every_look_at_a_corpus_can_be_opened_by_its_address(page):
     for look in ("Words", "Characters", "Preview"):
         assert not page("corpora", corpus="birds", look=look).exception

@@ -113,6 +113,30 @@ def test_a_run_is_archived_and_brought_back(finished, home, page, told):
     assert not home.run(finished.id).archived
 
 
+def test_archiving_is_undone(finished, home, page, told):
+    other = home.train(home.create_run(run_config(finished.config), finished.split_id, name="other").id)
+    app = click(page("runs", runs=["good", "other"]), "Archive")
+    assert home.runs() == []
+    assert "2 runs archived. **Archived too** shows them." in told(app)
+    app = click(app, "Undo")
+    assert not app.exception
+    assert {run.id for run in home.runs()} == {finished.id, other.id}
+    assert set(app.query_params["runs"]) == {"good", "other"}
+    assert "Undo" not in [button.label for button in app.button]
+
+
+def test_undo_is_of_what_was_put_away_last_and_goes_with_it(finished, home, page, told):
+    app = click(page("runs", runs="good", archived="yes"), "Archive")
+    app = click(app, "Bring back")
+    assert not home.run(finished.id).archived
+    assert "Undo" not in [button.label for button in app.button]
+    app = click(click(app, "Archive"), "Delete")
+    assert "1 run deleted" in told(app)
+    app = click(app, "Undo")
+    assert home.run(finished.id).archived  # as it was when it was deleted
+    assert "Undo" not in [button.label for button in app.button]
+
+
 def test_a_deleted_run_is_brought_back_by_undo(finished, home, page, told):
     app = click(page("runs", runs="good"), "Delete")
     assert not app.exception

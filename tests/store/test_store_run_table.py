@@ -77,6 +77,14 @@ def found(store, where="", **more):
         (" and ".join(["not seed = 1"] * 400), [0, 2, 3]),
         ("archived = no and algorithm.inner.steps >= 1", [1, 2]),
         ("run ~ ünï", [0, 1, 2]),
+        ("name ~ ünï", [0, 1, 2]),
+        ("`bits per byte` < 2.2", [1]),
+        ("`Bits per byte`<2.2 or name = first", [1, 3]),
+        ("bits_per_byte < 2.2 and not `warm start` is missing", []),
+        ("`warm start` = first", [2]),
+        ("warm_start = first and outer_steps >= 0", [2]),
+        ("time >= 0 and `time` < 1e9 and seed in (0, 1)", [0, 1]),
+        ("`meta-test, 512 B` is missing and `inner.lr` > 0", [1, 2]),
     ],
 )
 @pytest.mark.usefixtures("runs")
@@ -90,6 +98,14 @@ def test_a_filter_finds_what_it_says(store, where, seeds):
     [
         ("lr > 1", "no single column 'lr' of runs; it may be .*inner.lr"),
         ("statuss = failed", "no column 'statuss' of runs; is it status"),
+        ("bits < 3", "no column 'bits' of runs; is it bits_per_byte?"),
+        ("`bits per bite` < 3", "no column 'bits per bite' of runs; is it bits_per_byte"),
+        ("outer > 3", "is it outer_steps"),
+        ("zzz = 3", "no column 'zzz' of runs; there are run, status, .*bits_per_byte, .*inner.lr"),
+        ("`` = 3", "no column ''"),
+        ("run = `first`", "must go on with a value, got 'first'"),
+        ("run = `first", "'`first' that cannot be read"),
+        ("time > soon", "time must be compared with a number"),
         ("inner.lr > high", "inner.lr must be compared with a number, got 'high'"),
         ("algorithm > maml", "algorithm is text and must be compared by =, != or ~, got >"),
         ("tags < a", "tags are words"),
@@ -117,10 +133,16 @@ def test_a_filter_that_cannot_be_read_says_why(store, where, message):
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(alphabet="seedlr.in(),=<>~! '\"andotmg@512ü;-%?_", max_size=30))
+@given(st.text(alphabet="seedlr.in(),=<>~! '`\"andotmg@512ü;-%?_", max_size=30))
 def test_any_text_is_a_filter_or_is_refused_by_name(store, text):
     with contextlib.suppress(FilterError):
         assert store.run_table.count(RunQuery(where=text)) == 0  # of an empty store, whatever it asks
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_time_is_compared_as_the_table_shows_it(store):
+    store.runs._database.execute("UPDATE runs SET seconds = 600 WHERE seed = 1")
+    assert found(store, "time = 10") == found(store, "seconds = 600") == [1]
 
 
 @pytest.mark.usefixtures("runs")

@@ -15,6 +15,7 @@ BEST = "smallest quarter"
 OTHERS = "others"
 WITHOUT = "no figure yet"
 _MAX_LABELS = 12  # of an axis of words
+_MAX_DIGITS = 15  # more tell no two numbers apart
 _FEW = 12  # values on an axis: many lines would meet in them, and stand side by side instead
 _MANY = 40  # lines: they are thinner
 _BREADTH = 0.05  # of lines side by side
@@ -62,12 +63,24 @@ def _axis(values: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
         else:
             place = (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
             middle = float((low + high) / 2)
-        return place, [(0.0, f"{low:.4g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.4g}")]
+        if low == high:
+            return place, [(0.5, f"{low:.4g}")]
+        return place, list(zip((0.0, 0.5, 1.0), _told_apart(low, middle, high), strict=True))
     words = sorted(values.dropna().astype(str).unique())
     at = {word: i / max(1, len(words) - 1) if len(words) > 1 else 0.5 for i, word in enumerate(words)}
     place = values.map(lambda word: at.get(str(word), np.nan), na_action="ignore").to_numpy(float)
     step = -(-len(words) // _MAX_LABELS)
     return place, [(at[word], frame.shorten(word, 16)) for word in words[::step]]
+
+
+def _told_apart(low: float, middle: float, high: float) -> list[str]:
+    """Three ticks, with as many digits as it takes for no two to be alike."""
+    ticks = [f"{low:.4g}", f"{middle:.3g}", f"{high:.4g}"]
+    for digits in range(4, _MAX_DIGITS + 1):
+        if len(set(ticks)) == len(ticks):
+            break
+        ticks = [f"{value:.{digits}g}" for value in (low, middle, high)]
+    return ticks
 
 
 def _side_by_side(place: np.ndarray) -> np.ndarray:
