@@ -27,12 +27,13 @@ def discard(runs: Sequence[Run]) -> None:
 
 def archive(runs: Sequence[Run]) -> None:
     """Takes runs out of the list: made for a button's `on_click`."""
+    listed = [run.id for run in runs if not run.archived]  # Undo is of these
 
     def action() -> str:
-        for run in runs:
-            state.home().archive_run(run.id)
-        state.keep_result(_LAST, (_ARCHIVED, [run.id for run in runs]))
-        return f"{wording.things(len(runs), 'run')} archived."
+        for run_id in listed:
+            state.home().archive_run(run_id)
+        state.keep_result(_LAST, (_ARCHIVED, listed))
+        return f"{wording.things(len(listed), 'run')} archived."
 
     state.attempt(action)
 

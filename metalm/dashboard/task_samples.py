@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -80,7 +80,7 @@ def _write(run: Run, text: TaskText, size: int) -> _Written | None:
     """Adapts and writes, with its progress; kept as a demo."""
     begin, end = text.support(size) or (0, text.cut.train_end)
     support, query = text.read(begin, end), text.read(*text.query(_QUERY_BYTES))
-    ends: list[LiveStep] = []
+    steps: list[LiveStep] = []
     try:
         with st.status(
             f"{wording.plain(run.name)} adapts to {wording.plain(text.task.name)} …", expanded=True
@@ -90,22 +90,24 @@ def _write(run: Run, text: TaskText, size: int) -> _Written | None:
             line = st.empty()
             for step in state.home().adapt(run.id, support, query):
                 line.caption(f"step {step.step}: {_bits(step):.3f} bits per byte")
-                ends = [*ends[:1], step]
-            samples = [_sample(run, support, step) for step in (ends[0], ends[-1])]
+                if len(steps) > 1:  # weights are large; the ends alone write
+                    steps[-1] = replace(steps[-1], weights={})
+                steps.append(step)
+            samples = [_sample(run, support, step) for step in (steps[0], steps[-1])]
             demo = state.home().save_adaptation(
                 run.id,
                 text.task.name,
                 support.decode(),
                 query.decode(),
-                ends,
+                steps,
                 samples=samples,
             )
     except MetalmError as error:
         messages.error(error)
         return None
     before, after = samples
-    bits = _bits(ends[0]), _bits(ends[-1])
-    return _Written((before.text, after.text), bits, ends[-1].step, demo.id)
+    bits = _bits(steps[0]), _bits(steps[-1])
+    return _Written((before.text, after.text), bits, steps[-1].step, demo.id)
 
 
 def _bits(step: LiveStep) -> float:

@@ -125,6 +125,16 @@ def test_archiving_is_undone(finished, home, page, told):
     assert "Undo" not in [button.label for button in app.button]
 
 
+def test_undo_leaves_what_was_archived_before(finished, home, page, told):
+    other = home.train(home.create_run(run_config(finished.config), finished.split_id, name="other").id)
+    home.archive_run(finished.id)
+    app = click(page("runs", runs=["good", "other"], archived="yes"), "Archive")
+    assert "1 run archived" in told(app)
+    click(app, "Undo")
+    assert home.run(finished.id).archived
+    assert not home.run(other.id).archived
+
+
 def test_undo_is_of_what_was_put_away_last_and_goes_with_it(finished, home, page, told):
     app = click(page("runs", runs="good", archived="yes"), "Archive")
     app = click(app, "Bring back")

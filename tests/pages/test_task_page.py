@@ -95,6 +95,9 @@ def test_a_run_writes_before_and_after_and_what_it_wrote_is_kept(home, finished,
     assert len(app.code) == 3
     kept = home.store.adaptations.samples(run=finished.id)
     assert {sample.text for sample in kept} == {app.code[0].value, app.code[1].value}
+    steps = home.store.adaptations.steps(home.store.adaptations.all()[0].id)
+    assert [step.step for step in steps] == list(range(len(steps)))  # Adapt shows every one
+    assert len(steps) > 2
     own = page("run", run="good", look="Samples")
     assert not own.exception
     assert len(own.code) == 2
