@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 torch.set_num_threads(1)
+# No test is timed: on a busy machine any example may take a while.
+settings.register_profile("metalm", deadline=None)
+settings.load_profile("metalm")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Chromium's own background requests would be refused by a closed network, many at a time.

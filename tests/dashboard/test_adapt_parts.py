@@ -107,7 +107,7 @@ def test_names_are_no_markdown():
     assert "**a\\*\\*b**" in verdict([adapted("a**b")], [], QUERY)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))
 def test_what_characters_gained_adds_up_to_what_the_text_did(text):
     bits = np.random.default_rng(len(text)).random((3, len(text)))

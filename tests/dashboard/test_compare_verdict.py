@@ -79,7 +79,7 @@ def test_words_say_whether_the_interval_holds_zero(gains, sure):
     assert told.endswith(f"; {sure}")
 
 
-@settings(deadline=None, max_examples=40)  # an interval is drawn each time
+@settings(max_examples=40)  # an interval is drawn each time
 @given(st.lists(st.tuples(*[st.floats(0.5, 8)] * 3), min_size=1, max_size=6))
 def test_nobody_has_a_lower_mean_than_the_best(scores):
     names = {f"r{i}": f"run {i}" for i in range(3)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
@@ -21,7 +21,6 @@ from metalm.dashboard.components.character_view import AdaptedText, _panel, bits
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_the_bits_of_characters_add_up_to_those_of_the_bytes(text):
     num_bytes = len(text.encode())

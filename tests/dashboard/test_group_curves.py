@@ -45,7 +45,7 @@ def test_a_group_is_a_line_with_a_band_and_a_single_run_has_none():
 VALUES = st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 9)), min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from("abcdef"), VALUES, min_size=2), st.data())
 def test_hiding_a_run_changes_no_other_group(runs, data):
     points = curve(**runs)

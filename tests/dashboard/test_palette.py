@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metalm.dashboard import palette
@@ -134,14 +134,12 @@ def test_links_code_and_grey_words_of_the_theme_can_be_read_wherever_they_stand(
 run_ids = st.lists(st.text("0123456789abcdef", min_size=12, max_size=12), unique=True, max_size=28)
 
 
-@settings(deadline=None)
 @given(run_ids)
 def test_up_to_28_runs_never_look_alike(ids):
     styles = palette.run_styles({run_id: run_id for run_id in ids})
     assert len({(style.colour, style.dash) for style in styles.values()}) == len(ids)
 
 
-@settings(deadline=None)
 @given(run_ids)
 def test_a_run_keeps_its_style_when_another_joins_behind_it(ids):
     names = {run_id: run_id for run_id in ids}

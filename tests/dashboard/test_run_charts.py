@@ -88,7 +88,7 @@ def test_lineage_draws_ties_by_dash_and_members_by_marker():
     assert not lineage_graph(MEMBERS.head(0), TIES.head(0), []).data
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())
 def test_no_two_members_stand_on_one_place(depths, data):
     ids = [str(i) for i in range(len(depths))]

@@ -44,7 +44,6 @@ def by_formula(text, orders):
     return np.array(rows)
 
 
-@settings(deadline=None)
 @given(text=TEXTS, order=st.sampled_from(ORDERS))
 def test_probabilities_are_those_of_the_formula(text, order):
     expected = by_formula(text, [k for k in ORDERS if k <= order])
@@ -67,14 +66,13 @@ def test_of_a_word_that_does_not_end_the_last_bytes_count():
     assert np.exp(said(0, text, words=True)[-1][1, ord("x")]) > 0.3 / 28
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(text=st.binary(max_size=80), order=st.integers(0, 16))
 def test_every_context_gives_a_distribution(text, order):
     for log_p in said(order, text, words=True):
         assert np.exp(log_p.astype(np.float64)).sum(axis=1) == pytest.approx(1.0, abs=1e-4)
 
 
-@settings(deadline=None)
 @given(text=TEXTS, ends=st.tuples(TEXTS, TEXTS))
 def test_what_it_says_does_not_follow_from_what_comes(text, ends):
     one, other = (said(16, text + end, words=True)[: len(text) + 1] for end in ends)

@@ -41,7 +41,7 @@ def test_without_a_cache_and_a_rate_it_is_the_grus_own_score(gru, language):
         assert mixed == pytest.approx(alone, rel=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(data=st.binary(min_size=1, max_size=40), seed=st.integers(0, 99))
 def test_the_charges_of_all_256_bytes_are_of_one_distribution(data, seed):
     said = np.random.default_rng(seed).normal(size=(len(data) + 1, 256)).astype(np.float32)
@@ -58,7 +58,7 @@ TEXTS = {name: sample(name, 1200) for name in ("en", "ja", "ta", "ar")}
 
 
 @pytest.mark.skipif(library() is None, reason="no C compiler here")
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     text=st.one_of(
         st.sampled_from(sorted(TEXTS)).map(TEXTS.get), st.binary(max_size=300), st.text().map(str.encode)

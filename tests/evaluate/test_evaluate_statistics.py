@@ -143,7 +143,7 @@ def test_last_step_is_the_one_reached_and_zero_without_support():
     assert found == [("t1", 0, 0), ("t1", 2048, 5)]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.sets(st.tuples(st.sampled_from("ab"), st.sampled_from("tuvw"), st.sampled_from([0, 512, 2048]))))
 def test_balanced_tasks_have_a_value_in_every_cell(present):
     if not present:
@@ -182,7 +182,7 @@ def series(name, values):
     return [row(name, f"t{i}", bits=value) for i, value in enumerate(values)]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(pairs)
 def test_effect_size_is_the_mean_over_the_standard_deviation_of_the_differences(costs):
     left, right = zip(*costs, strict=True)
@@ -240,7 +240,7 @@ def test_adaptation_that_diverged_hurts_infinitely_and_a_task_not_brought_so_far
     assert found[["task_id", "lost"]].values.tolist() == [["t", math.inf]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(pairs)
 def test_adaptation_hurts_exactly_where_it_saves_less_than_nothing(costs):
     rows = [row("a", f"t{i}", step=step, bits=pair[step]) for i, pair in enumerate(costs) for step in (0, 1)]

@@ -50,7 +50,7 @@ def test_runs_without_setting_or_outcome_stay_out(runs):
     assert importance(table.head(MIN_RUNS - 1), outcome.head(MIN_RUNS - 1)).empty
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=MIN_RUNS, max_size=30))
 def test_shares_are_shares_and_only_order_counts(pairs):
     table = pd.DataFrame(pairs, columns=["x", "y"]).astype(float)

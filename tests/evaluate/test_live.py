@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metalm.errors import ConfigError, SplitError
@@ -105,7 +105,6 @@ def test_adaptation_stops_between_steps(gru):
     assert len(seen) == 2
 
 
-@settings(deadline=None)
 @given(st.text(min_size=MIN_PASTE_BYTES, max_size=2000), st.floats(0.1, 0.9))
 def test_a_paste_is_cut_in_two_at_a_character(text, share):
     support, query = cut_paste(text, share)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metalm.evaluate.mixing import Mixer
@@ -12,7 +12,6 @@ def distributions(seed, experts, symbols):
     return np.log(p / p.sum(axis=1, keepdims=True))
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 999),
     experts=st.integers(1, 5),
@@ -29,7 +28,6 @@ def test_the_mixture_is_a_distribution_whatever_was_learned(seed, experts, symbo
         mixer.learn(int(rng.integers(symbols)))
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 999), symbols=st.integers(2, 256))
 def test_one_expert_of_weight_one_is_that_expert(seed, symbols):
     mixer, experts = Mixer([np.ones((1, 1))], 0.0), distributions(seed, 1, symbols)
@@ -39,7 +37,6 @@ def test_one_expert_of_weight_one_is_that_expert(seed, symbols):
     assert mixer.mix(experts, (0,)) == pytest.approx(experts[0], abs=1e-12)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 999), symbol=st.integers(0, 6))
 def test_learning_goes_down_the_gradient_of_the_nats(seed, symbol):
     experts, rate, nudge = distributions(seed, 3, 7), 0.01, 1e-6

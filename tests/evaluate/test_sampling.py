@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metalm.config import ModelConfig
@@ -156,7 +156,6 @@ def test_weights_that_diverged_write_nothing(gru, temperature):
         sampled(contender, temperature=temperature)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_text_comes_whole_however_its_bytes_are_cut(text):
     data = text.encode(errors="replace")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metalm.evaluate.stretches import interval_per_byte
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(64, 900))
 def test_the_interval_is_around_the_figure_and_the_same_every_time(seed, size):
     rng = np.random.default_rng(seed)

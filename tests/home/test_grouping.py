@@ -75,7 +75,7 @@ def test_only_a_setting_can_be_ignored(home, key):
         home.run_groups(ignoring=(key,))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_hiding_a_run_changes_no_other_group(home, data):
     groups = home.run_groups()

@@ -86,7 +86,7 @@ def test_adaptation_changes_neither_weights_nor_model(model):
     assert not torch.equal(fast["linear.bias"], before["linear.bias"])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(0, 40), min_size=1, max_size=4),
     adapts=st.sampled_from(["all", "head", "head+embedding", "biases"]),
@@ -225,7 +225,6 @@ def test_blocks_hold_every_task_once_and_in_order(num_tasks):
     assert all(1 <= len(part) <= TASKS_AT_ONCE for part in parts)
 
 
-@settings(deadline=None)
 @given(num_tokens=st.integers(2, 60), window=st.integers(1, 20))
 def test_every_support_token_but_the_first_is_predicted(num_tokens, window):
     windows = SupportSet.of_ids(np.arange(num_tokens), window).windows_NT
@@ -235,7 +234,6 @@ def test_every_support_token_but_the_first_is_predicted(num_tokens, window):
     assert len(windows) == math.ceil((num_tokens - 1) / window)
 
 
-@settings(deadline=None)
 @given(num_windows=st.integers(1, 9), size=st.integers(1, 5))
 def test_batches_take_the_windows_in_a_circle(num_windows, size):
     support = SupportSet(torch.arange(num_windows)[:, None])

@@ -170,7 +170,7 @@ def assert_close(found, expected, rel=1e-10):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_the_outer_gradient_is_that_of_the_unrolled_formula(name, data):
     draw = data.draw

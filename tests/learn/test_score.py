@@ -58,7 +58,7 @@ def test_the_first_byte_costs_the_vocabulary_when_there_is_no_support(model, tok
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(support=st.binary(max_size=20), query=st.binary(max_size=20), chunk=st.integers(1, 9))
 def test_chunks_change_nothing_and_every_byte_is_charged_once(support, query, chunk):
     model, tokenizer = new_model(ModelConfig(embedding=3, hidden=5), 256, seed=1), ByteTokenizer()
@@ -84,7 +84,7 @@ RAGGED = st.lists(
 )  # supports and queries, one of them perhaps empty, or both
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(pairs=RAGGED, chunk=st.integers(1, 40), layers=st.integers(1, 2), same=st.booleans())
 def test_ragged_tasks_side_by_side_cost_what_each_costs_alone(pairs, chunk, layers, same):
     tokenizer, config = ByteTokenizer(), ModelConfig(embedding=3, hidden=5, layers=layers)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metalm.config import Fomaml, InnerLoop, Joint, Reptile, Sequential
@@ -18,7 +18,6 @@ def places(windows_BT):
     return windows_BT.ravel().tolist()
 
 
-@settings(deadline=None)
 @given(
     window=st.integers(1, 9),
     steps=st.integers(0, 4),

@@ -68,7 +68,7 @@ def everything(engine, weights: TaskWeights, windows, direction) -> list[torch.T
     return [losses.nats_TBS, losses.hidden_TLBH, alone, said.log_p_TBSV, said.hidden_TLBH, *named]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(case=cases(), compiled=st.booleans(), is_wide=st.booleans())
 def test_losses_gradients_and_hessian_products_are_the_references_in_float64(case, compiled, is_wide):
     model, *arguments, threads = case
@@ -85,7 +85,7 @@ def test_losses_gradients_and_hessian_products_are_the_references_in_float64(cas
         assert (x - y).norm() <= 1e-10 * max(1.0, y.norm())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(case=cases())
 def test_float32_is_as_near_to_float64_as_the_reference_is(case):
     model, weights, windows, direction, threads = case
@@ -103,7 +103,7 @@ def test_float32_is_as_near_to_float64_as_the_reference_is(case):
     assert error <= max(2 * other, torch.finfo(torch.float32).eps * size)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(case=cases())
 def test_log_probabilities_are_of_a_distribution_whose_nats_are_the_losses(case):
     model, weights, windows, _, threads = case
@@ -118,7 +118,7 @@ def test_log_probabilities_are_of_a_distribution_whose_nats_are_the_losses(case)
     assert torch.allclose(said.log_p_TBSV.exp().sum(-1), torch.ones((), dtype=torch.float64))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(case=cases())
 def test_gradient_by_some_names_is_part_of_the_whole(case):
     model, weights, windows, direction, threads = case

@@ -68,7 +68,7 @@ def all_functions(tasks, steps, texts, hidden, rows, *, dtype, seed, shares=Fals
     return everything
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sizes=sizes, seed=st.integers(0, 99))
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
 def test_compiled_functions_equal_those_in_torch(dtype, tolerance, sizes, seed):
@@ -102,7 +102,7 @@ def test_a_text_does_not_depend_on_its_neighbours(hidden):
         assert hs[:, :, 0].equal(together[:, :, text])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sizes=sizes, team=st.integers(2, 5), dtype=st.sampled_from([torch.float32, torch.float64]))
 def test_a_team_of_threads_gives_the_same_bits(sizes, team, dtype):
     everything = all_functions(*sizes, dtype=dtype, seed=0)

@@ -34,7 +34,7 @@ def windows_of(num_tasks, batch=2, length=5):
     return Windows(torch.randint(VOCABULARY, (num_tasks, batch, length + 1)))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(num_tasks=st.integers(1, 3), layers=st.integers(1, 2), tied=st.booleans())
 def test_losses_and_gradient_are_those_of_the_module_itself(num_tasks, layers, tied):
     model = model_of(layers, tied)
@@ -111,7 +111,7 @@ def test_only_the_names_that_are_asked_for_come_back():
     assert torch.allclose(gradient["rnn.bias_ih_l0"], engine.gradient(weights, windows)[1]["rnn.bias_ih_l0"])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(sizes=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), min_size=1, max_size=4))
 def test_a_mask_hides_what_pads(sizes):
     model = model_of()

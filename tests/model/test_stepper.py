@@ -35,7 +35,7 @@ def test_steps_give_the_logits_of_the_whole_text(network, num_streams):
     torch.testing.assert_close(stepper.hidden_LBH, hidden_LBH, rtol=0, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(layers=st.integers(1, 3), hidden=st.integers(1, 40), streams=st.integers(1, 9), cut=st.integers(1, 7))
 def test_reading_and_stepping_leave_the_same_state_in_float64(layers, hidden, streams, cut):
     model = new_model(ModelConfig(embedding=4, hidden=hidden, layers=layers), 11, seed=3).double()

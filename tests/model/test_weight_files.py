@@ -81,7 +81,7 @@ def test_another_vocabulary_is_refused():
         fitting(weights, new_model(config, 7, seed=1), "run 'r1'")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False), min_size=1, max_size=9))
 def test_a_halved_file_is_as_near_as_half_precision_gets_or_is_left_whole(tmp_path_factory, numbers):
     folder = tmp_path_factory.mktemp("halved")

@@ -91,7 +91,7 @@ def scalar_points(values, name="lr"):
     return [Point(step, step, step, name, None, None, value) for step, value in enumerate(values, start=1)]
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**31), st.integers(1, 6000), st.sampled_from([30, 100, 500]))
 def test_a_thinned_line_has_the_mean_of_every_bucket_its_ends_and_its_extremes(store, seed, length, points):
     run_id = f"{seed:012x}"

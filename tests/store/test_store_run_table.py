@@ -132,7 +132,7 @@ def test_a_filter_that_cannot_be_read_says_why(store, where, message):
         store.run_table.count(RunQuery(where=where))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet="seedlr.in(),=<>~! '`\"andotmg@512ü;-%?_", max_size=30))
 def test_any_text_is_a_filter_or_is_refused_by_name(store, text):
     with contextlib.suppress(FilterError):

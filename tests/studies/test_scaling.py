@@ -11,7 +11,7 @@ N = np.array([1.0, 2, 4, 8, 16, 32])
 
 
 @given(floor=st.floats(0.5, 4), scale=st.floats(0.5, 4), exponent=st.floats(0.2, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_curve_is_found_again(floor, scale, exponent):
     values = np.tile(floor + scale * N**-exponent, (3, 1))
     curve = fitted(N, values, resamples=2)

@@ -84,7 +84,7 @@ def test_every_offered_encoding_is_known(tmp_path, encoding):
     assert read(path, encoding) == "plain text"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\ufeff")),
     encoding=st.sampled_from(["utf-8", "utf-16", "utf-32", "gb18030"]),

@@ -27,7 +27,7 @@ def expected(units):
 
 
 @given(lines=lines_of_few_words)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_fingerprints_count_the_runs_and_lines_of_a_text(task_text, lines):
     text = task_text("\n".join(lines))
     runs = fingerprints(text, "13-grams", 0, text.size)

@@ -414,7 +414,7 @@ def test_file_with_the_suffix_of_another_kind_is_a_good_corpus_or_a_named_error(
 
 
 @pytest.mark.parametrize("kind", GOOD)
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.binary(max_size=3000), encoding=st.sampled_from(["auto", "utf-8", "utf-16", "gb18030", "latin-1"])
 )

@@ -170,7 +170,7 @@ def test_quote_that_is_never_closed_is_refused(tmp_path, monkeypatch):
         read(path)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), min_size=1

@@ -3,7 +3,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from metalm.errors import BundleError, NotFoundError, SplitError
@@ -199,7 +199,6 @@ def test_damaged_json_of_a_split_is_refused(damage):
 
 
 @given(tasks=many_tasks, validation=st.integers(0, 6), test=st.integers(0, 6), seed=st.integers(0, 99))
-@settings(deadline=None)
 def test_random_roles_give_the_numbers_asked_for_and_tear_no_relatives_apart(tasks, validation, test, seed):
     try:
         roles = random_roles(tasks, validation=validation, test=test, seed=seed)
@@ -262,7 +261,6 @@ def test_roles_by_group_refuse(asked, message):
 
 
 @given(tasks=many_tasks, num_folds=st.integers(3, 5), seed=st.integers(0, 99))
-@settings(deadline=None)
 def test_folds_make_every_task_meta_test_once_and_meta_validation_once(tasks, num_folds, seed):
     assume(len({t.relatives for t in tasks}) >= num_folds)
     rotated = folds(tasks, num_folds, seed)

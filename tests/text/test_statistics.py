@@ -37,7 +37,7 @@ def test_counts_are_those_of_the_whole_text(name):
     assert (found.xz_bytes, found.word_bytes) == (found.bytes, found.bytes)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300), chunk=st.integers(4, 64)
 )

@@ -38,7 +38,7 @@ def corpus(path, *, name="tale", segments=(), **groups):
 
 
 @given(text=texts_of_any_script)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_cut_leaves_a_gap_and_splits_no_character(task_text, text):
     task = task_text(text)
     cut = task.cut
@@ -53,7 +53,7 @@ def test_cut_leaves_a_gap_and_splits_no_character(task_text, text):
     draw=st.integers(0, 2),
     query=st.integers(4, 5000),
 )
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_support_and_query_share_no_byte(task_text, text, num_bytes, draw, query):
     task = task_text(text)
     support = task.support(num_bytes, draw)
@@ -115,7 +115,7 @@ def test_read_names_the_file_when_it_is_gone(task_text, tmp_path):
     text=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1).map("\n".join),
     max_bytes=st.integers(8, 60),
 )
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_pieces_make_up_the_text_and_end_after_lines_or_characters(task_text, text, max_bytes):
     task = task_text(text)
     pieces = list(task.pieces(0, task.size, max_bytes=max_bytes))
@@ -127,7 +127,7 @@ def test_pieces_make_up_the_text_and_end_after_lines_or_characters(task_text, te
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20), offset=st.integers(0, 80))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_character_boundary_is_the_nearest_one(task_text, text, offset):
     path = task_text(text).path
     boundaries = {len(text[:i].encode()) for i in range(len(text) + 1)}
@@ -164,7 +164,7 @@ def test_corpus_without_segments_is_one_task_by_group(task_text):
 
 
 @given(text=texts_of_any_script, chunk_bytes=st.integers(MIN_TASK_BYTES, 3000))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_chunks_make_up_the_corpus_and_split_no_character(task_text, text, chunk_bytes):
     path = task_text(text).path
     whole = corpus(path)

@@ -44,7 +44,7 @@ def test_every_shipped_language_comes_back_exactly(tokenizers, samples, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=any_text)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_widths_add_up_and_known_text_comes_back(tokenizers, kind, text):
     tokenizer, data = tokenizers[kind], text.encode()
     encoded = tokenizer.encode(data)
@@ -61,7 +61,6 @@ def test_bytes_tokenizer_takes_any_bytes(data):
 
 
 @given(known=st.sets(st.characters(exclude_categories=["Cs"])), text=any_text)
-@settings(deadline=None)
 def test_unknown_characters_cost_eight_bits_for_each_of_their_bytes(known, text):
     tokenizer = CharacterTokenizer(known)
     encoded = tokenizer.encode(text.encode())
@@ -110,7 +109,7 @@ def test_bpe_reads_far_fewer_tokens_than_bytes(tokenizers, samples):
 
 
 @given(lines=st.lists(st.text(st.sampled_from("ab  \t.é漢\r"), max_size=8), min_size=2))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_bpe_of_lines_is_that_of_the_whole_text(tokenizers, lines):
     bpe, lines = tokenizers["bpe"], [f"{line}\n".encode() for line in lines]
     apart = np.concatenate([bpe.encode(line).ids for line in lines])
