@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -190,7 +191,9 @@ def test_within_a_range_the_points_are_as_fine_as_there_are_reports(store, run):
     assert curve["step"].is_monotonic_increasing
     outside = whole[~whole["x"].between(2900, 3200)]
     assert set(outside["step"]) <= set(curve["step"])
-    assert store.metrics.scalar_curve([run.id], "lr", points=200, within=(9000, 9999)).equals(whole)
+    beyond = store.metrics.scalar_curve([run.id], "lr", points=200, within=(9000, 9999))
+    # The first reading had coarse levels made for those after it: a mean of means is rounded twice.
+    pd.testing.assert_frame_equal(beyond, whole, rtol=1e-12)
 
 
 def test_a_zoom_reads_the_whole_curve_again_only_when_something_was_written(store, run, monkeypatch):
