@@ -59,6 +59,15 @@ def test_what_ends_is_told_on_any_page_once_a_browser(app, browser: Browser):
     yours.close()
 
 
+def test_what_streamlit_marks_for_profilers_is_not_kept(app, browser: Browser):
+    context = browser.new_context()
+    page = opened(context, f"{app.url}/corpora")
+    settled(page)  # its script has run more than once, and every run was marked
+    kinds = "['mark', 'measure'].flatMap((kind) => performance.getEntriesByType(kind))"
+    page.wait_for_function(f"{kinds}.length === 0", timeout=10_000)
+    context.close()
+
+
 def tab_to(page: Page, name: str) -> None:
     """Presses Tab until the button of this name has the focus."""
     for _ in range(60):
