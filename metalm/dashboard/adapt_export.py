@@ -47,7 +47,7 @@ def page(record: AdaptationRecord, runs: Sequence[Adapted], baselines: Sequence[
     return environment.from_string(_PAGE).render(
         record=record,
         verdict=_as_html(adapt_verdict.verdict(runs, shown_too[len(runs) :], record.query)),
-        stopped=adapt_verdict.stopped([(one.style.name, one.stopped_after) for one in runs]),
+        stopped=adapt_verdict.of_stopped(runs),
         about=adapt_verdict.ABOUT,
         support_size=wording.size(len(record.support.encode())),
         runs=runs,
@@ -129,7 +129,7 @@ table.gains th:first-child, table.gains td:first-child { text-align: left; }
 <p class="muted">A query set of {{ record.query | length }} characters after a support set of
 {{ support_size }} · {{ record.created_at.strftime("%Y-%m-%d") }} · metalm</p>
 {% if stopped %}
-<p>{{ stopped }}: what is shown here is not the whole adaptation.</p>
+<p>{{ stopped }}</p>
 {% endif %}
 <p class="verdict">{{ verdict }}</p>
 <p class="muted">{{ about }}</p>

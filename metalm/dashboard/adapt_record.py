@@ -98,12 +98,9 @@ def _head(record: AdaptationRecord, ids: Sequence[str]) -> None:
 
 
 def _tell_stopped(adapted: Sequence[Adapted]) -> None:
-    told = adapt_verdict.stopped([(one.style.name, one.stopped_after) for one in adapted])
+    told = adapt_verdict.of_stopped(adapted)
     if told:
-        st.info(
-            f"{wording.plain(told)}: what is shown here is not the whole adaptation.",
-            icon=":material/stop_circle:",
-        )
+        st.info(wording.plain(told), icon=":material/stop_circle:")
 
 
 def delete_button(ids: Sequence[str], name: str) -> None:

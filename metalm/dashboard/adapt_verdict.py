@@ -42,6 +42,12 @@ def verdict(
     return f"{'; '.join(part for part in parts if part)}."
 
 
+def of_stopped(runs: Sequence[Adapted]) -> str:
+    """What a page that shows all of these says above them; "" where none was stopped."""
+    told = stopped([(one.style.name, one.stopped_after) for one in runs])
+    return f"{told}: what is shown here is not the whole adaptation." if told else ""
+
+
 def stopped(ends: Sequence[tuple[str, tuple[int, int] | None]]) -> str:
     """That adaptation was stopped on its way, and where, in plain words; "" where it came to its end.
 

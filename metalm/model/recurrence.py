@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from metalm.model import loops, native
-from metalm.model.replay import replayed
+from metalm.model.replay import replay
 
 
 @dataclass(frozen=True)
@@ -141,4 +141,4 @@ def _rows(inputs: Inputs, task: int) -> tuple[Tensor, Tensor | None]:
 
 def _loop(loop: Callable[..., tuple], tensors: Sequence[Tensor | None], *numbers: int) -> tuple:
     on_cuda = tensors[0].device.type == "cuda" and all(x is None or x.numel() for x in tensors)
-    return replayed(loop)(tensors, *numbers) if on_cuda else loop(*tensors, *numbers)
+    return replay(loop, tensors, *numbers) if on_cuda else loop(*tensors, *numbers)

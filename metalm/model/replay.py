@@ -8,7 +8,6 @@ finds out: that takes as long as one or two steps. Calls of the same shapes shar
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache
 from threading import Lock
 
 import torch
@@ -22,33 +21,18 @@ _SHARE_OF_DEVICE = 4  # recordings together have a quarter of the device's memor
 _LATELY = 1000  # calls
 
 
-class Replayed:
+def replay(function: Callable[..., Found], tensors: Arguments, *numbers: int) -> Found:
     """`function(*tensors, *numbers)`, recorded when the same shapes come a second time.
 
     The function must be the same operations for the same shapes and numbers, and give a tuple; it may write
     into its arguments, and what is left in them is undefined.
     """
-
-    def __init__(self, function: Callable[..., Found]) -> None:
-        self._function = function
-        self._seen: set[Hashable] = set()
-
-    def __call__(self, tensors: Arguments, *numbers: int) -> Found:
-        key = self._function, numbers, tuple(map(_shape, tensors)), tensors[0].device
-        with _recordings.lock:
-            recording = _recordings.found(key)
-            if recording is None and key in self._seen:
-                recording = _recordings.make(key, self._function, tensors, numbers)
-            self._seen.add(key)
-            if recording is not None:
-                return recording.play(tensors)
-        return self._function(*tensors, *numbers)
-
-
-@cache
-def replayed(function: Callable[..., Found]) -> Replayed:
-    """The one `Replayed` of a function."""
-    return Replayed(function)
+    key = function, numbers, tuple(map(_shape, tensors)), tensors[0].device
+    with _recordings.lock:
+        recording = _recordings.found(key, function, tensors, numbers)
+        if recording is not None:
+            return recording.play(tensors)
+    return function(*tensors, *numbers)
 
 
 class _Recording:
@@ -83,33 +67,38 @@ class _Recordings:
         self.lock = Lock()
         self._by_key: dict[Hashable, _Recording] = {}
         self._played: dict[Hashable, int] = {}  # when, by the number of the call
+        self._seen: set[Hashable] = set()
         self._failed: set[Hashable] = set()
         self._calls = 0
 
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def found(self, key: Hashable) -> _Recording | None:
+    def found(
+        self, key: Hashable, function: Callable[..., Found], tensors: Arguments, numbers: Sequence[int]
+    ) -> _Recording | None:
+        """The recording for this call; None the first time, and where there is no room: then each call starts
+        its operations one by one."""
         self._calls += 1
+        if key not in self._by_key and key in self._seen:
+            self._make(key, function, tensors, numbers)
+        self._seen.add(key)
         if key in self._by_key:
             self._played[key] = self._calls
         return self._by_key.get(key)
 
-    def make(
+    def _make(
         self, key: Hashable, function: Callable[..., Found], tensors: Arguments, numbers: Sequence[int]
-    ) -> _Recording | None:
-        """None where there is no room: then each call starts its operations one by one."""
+    ) -> None:
         num_bytes = 2 * sum(x.nbytes for x in tensors if x is not None)  # what is found is as large, roughly
         room = torch.cuda.get_device_properties(tensors[0].device).total_memory // _SHARE_OF_DEVICE
         if key in self._failed or not self._make_room(room - num_bytes):
-            return None
+            return
         try:
             with torch.cuda.device_of(tensors[0]):
                 self._by_key[key] = _Recording(function, tensors, numbers)
         except torch.cuda.OutOfMemoryError:
             self._failed.add(key)
-            return None
-        return self.found(key)
 
     def _make_room(self, allowed: int) -> bool:
         """Whether no more bytes than are allowed are taken, after some were freed."""
