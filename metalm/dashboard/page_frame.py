@@ -1,4 +1,4 @@
-"""What stands around every page: glossary and tour in the sidebar, news of work that ended, stillness."""
+"""What stands around every page: glossary, tour, news of work that ended; the manners of text and motion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ _STYLE = f"""<style>
 [data-testid="stCaptionContainer"], button kbd {{ opacity: 0.75 !important; }}
 button[data-selected="true"], [data-testid="stSliderThumbValue"] {{
   color: light-dark({palette.LINK[0]}, {palette.LINK[1]}) !important;
+}}
+/* Texts of any script: each line runs, and is set, the way that its own letters do. */
+[data-testid="stCode"] pre > div, [data-testid="stTextArea"] textarea {{
+  unicode-bidi: plaintext; text-align: start;
 }}
 @media (prefers-reduced-motion: reduce) {{
   *, *::before, *::after {{

@@ -27,9 +27,10 @@ def select(
     """
     index = kwargs.pop("index", 0)
     wanted = st.query_params.get(name)
-    if pinned and wanted is not None and wanted not in options:
-        tell_gone(label, wanted)
+    gone = wanted if pinned and wanted not in options else None
     value = _one_of(st.selectbox, label, options, name, index, kwargs)
+    if gone is not None:
+        tell_gone(label, gone)  # after the box, which so keeps in line with what stands beside it
     has_default = index is not None and options and not pinned
     state.publish(name, value, options[index] if has_default else None)
     return value
@@ -38,8 +39,8 @@ def select(
 def tell_gone(label: str, name: str) -> None:
     """That the address names a thing which is not among the options; another one stands in its place."""
     messages.warning(
-        f"No {label.lower()} {name!r} here: it was deleted, or has another name now. The one below is "
-        "shown in its place."
+        f"No {label.lower()} {name!r} here: it was deleted, or has another name now. "
+        "Another one is shown in its place."
     )
 
 

@@ -172,6 +172,32 @@ def test_the_measure_of_contrast_has_teeth(browser: Browser):
     page.close()
 
 
+# How far the first line of a text is from the left edge of its box and from the right one, in pixels.
+MARGINS = """box => {
+    const line = document.createRange();
+    line.selectNodeContents(box.querySelector("code span span"));
+    const pieces = [...line.getClientRects()].filter((piece, _, [first]) => piece.top < first.bottom);
+    const around = box.getBoundingClientRect();
+    return [
+        Math.min(...pieces.map((piece) => piece.left)) - around.left,
+        around.right - Math.max(...pieces.map((piece) => piece.right)),
+    ];
+}"""
+
+
+def test_texts_are_set_the_way_their_letters_run(shared_app, page: Page):
+    for task, is_from_right in {"fa": True, "de": False}.items():
+        page.goto(f"{shared_app.url}/task?split=languages&task={task}&look=Text")
+        settled(page)
+        left, right = page.locator('[data-testid="stCode"] pre > div').first.evaluate(MARGINS)
+        assert min(left, right) < 2 < max(left, right), task
+        assert (right < left) == is_from_right, task
+    page.goto(f"{shared_app.url}/adapt?source=Paste")
+    settled(page)
+    box = page.locator("textarea").first
+    assert box.evaluate("box => getComputedStyle(box).unicodeBidi") == "plaintext"
+
+
 def test_whoever_asks_for_reduced_motion_sees_none(shared_app, browser: Browser):
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
