@@ -132,7 +132,7 @@ def _show(written: _Written, text: TaskText) -> None:
     told = (
         (before, "Before adaptation", costs[0], written.texts[0]),
         (after, f"After {steps}", costs[1], written.texts[1]),
-        (real, "The text itself", "what stands behind the support set", really),
+        (real, "The text itself", "after the support set", really),
     )
     for column, head, told_of, shown in told:
         with column, st.container(border=True):
