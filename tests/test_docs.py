@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -109,3 +110,21 @@ def test_every_dependency_has_its_line_in_the_decisions():
         line.split("==")[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line
     ]
     assert [name for name in pins if name not in decisions] == []
+
+
+def untold(package: Path) -> list[str]:
+    """The modules that a package's docstring does not name, and what it names that is none."""
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    words = set(re.findall(r"[a-z0-9_]+", told))
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    gone = {word for word in words if "_" in word and not (package / word).is_dir()} - modules
+    return sorted(modules - words) + sorted(gone - {"gru_scan"})
+
+
+@pytest.mark.parametrize(
+    "package",
+    [one.parent for one in (ROOT / "metalm").rglob("__init__.py") if len(list(one.parent.glob("*.py"))) > 11],
+    ids=lambda one: one.name,
+)
+def test_a_large_package_tells_its_contents(package: Path):
+    assert untold(package) == []

@@ -10,6 +10,7 @@ algorithms  one class an algorithm
 run         the network, the data, the budget, and a run's config as a whole
 making      a run's config from names and typed text
 methods     the names of what can be judged on a task
+places      where a home is when nobody says so
 """
 
 from metalm.config.algorithms import (

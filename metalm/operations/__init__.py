@@ -2,6 +2,10 @@
 
 An operation is a generator of JSON-able dicts over (home, jobs, **arguments); where it waits for others it
 yields None now and then, a sign of life that the caller drops. It raises MetalmErrors, and prints nothing.
+
+by what they work on   corpora, splits, training, evaluation, runs, studies; demo, the main job in one
+for programs           reading (whole tables), estimation (what a run would take), numbers
+session                one way to call them, whoever owns the home
 """
 
 from __future__ import annotations

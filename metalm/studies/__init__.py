@@ -8,5 +8,9 @@ pages       a report as Markdown and as HTML
 figures     SVG of one look
 look        its colours
 pretrained  what the studies share: joint pre-training, meta-training from there, its equal-compute twin
-kinds       every kind of study by name; one module each: speed, data, languages, compute
+splitting   splits that studies make of another
+scaling     curves through means over tasks, with intervals
+kept        the studies of a home: begun, found, deleted
+kinds       every kind of study by name; one module each: speed, data, languages, compute, claims; with
+            data_report, languages_report, compute_report, claims_report, claims_evidence, claims_keys
 """

@@ -1,6 +1,9 @@
 """Charts: functions from a DataFrame to a plotly figure. No streamlit, no store.
 
 curves       learning curves by outer step, tokens, seconds or compute
+lines        one curve as line and band, with marks where there is no number
+curve_differences  curves as what sets them apart from the baseline's
+spread       how tasks spread over outer steps, as a ribbon
 diagnostics  measures of a training by weight and adaptation step: norms, rates, drift, rank
 adaptation   what adaptation brings: over steps, over support bytes, along a text
 resemblance  which tasks a text looks like, from place to place
@@ -10,6 +13,8 @@ texts        one corpus or split: Zipf plot, sizes of tasks
 parallel     settings and an outcome as upright axes, every run a line
 group_curves mean and deviation over repetitions
 lineage      who started from whom: warm starts, twins, studies
+forest       mean differences with their intervals, one below the other
+still        a line chart as SVG, for a page without plotly
 resources    CPU, memory and GPU while a run trains
 frame        what they share: axes, fonts, hover, margins
 
