@@ -53,11 +53,12 @@ def _results(run: Run, is_live: bool) -> None:
 
 
 def _one_place(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
-    """The rows of one split and role, chosen where there are several."""
+    """The rows of one split and role, chosen where there are several; meta-test comes last."""
     names = {split.id: split.name for split in state.home().splits()}
+    found = rows[["split_id", "role"]].drop_duplicates().itertuples(index=False)
     places = {
         f"{names.get(split_id, split_id)} · {role}": (split_id, role)
-        for split_id, role in rows[["split_id", "role"]].drop_duplicates().itertuples(index=False)
+        for split_id, role in sorted(found, key=lambda place: place.role == "meta-test")
     }
     chosen = widgets.switch("Evaluated on", list(places), "place") if len(places) > 1 else next(iter(places))
     split_id, role = places[chosen]

@@ -54,3 +54,10 @@ def test_tasks_of_a_role_that_has_marks_are_marked_near_or_far(finished, home, p
     assert "near" in results(page).dataframe[-1].value
     list(home.evaluate([finished.id], support=(0,)))
     assert "near" not in results(page, place="small · meta-validation").dataframe[-1].value
+
+
+def test_meta_validation_stands_before_meta_test(finished, home, page):
+    for role in ("meta-test", "meta-validation"):
+        list(home.evaluate([finished.id], support=(0,), steps=1, role=role))
+    [choice] = [one for one in results(page).button_group if one.key.endswith("place")]
+    assert list(choice.options) == ["small · meta-validation", "small · meta-test"]
