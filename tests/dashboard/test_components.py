@@ -196,6 +196,27 @@ def test_zoom_outlives_new_data_and_a_change_of_theme(page):
     assert page.outside == []
 
 
+# Width and height of the first chart whose data stand still: of its element, and of what is drawn in it.
+SIZES = """() => {
+    const chart = document.querySelector(".metalm-chart[aria-label='left']");
+    return [chart, chart.querySelector("svg.main-svg")].flatMap((each) => {
+        const { width, height } = each.getBoundingClientRect();
+        return [Math.round(width), Math.round(height)];
+    });
+}"""
+
+
+@pytest.mark.browser
+def test_a_chart_keeps_its_height_when_the_width_changes(page):
+    wide, height, *_ = page.evaluate(SIZES)
+    for window, is_narrower in ((640, True), (1280, False), (640, True)):
+        page.set_viewport_size({"width": window, "height": 700})
+        drawn = f"now === drawn && (now < {wide}) === {str(is_narrower).lower()}"
+        page.wait_for_function(f"() => {{ const [now, , drawn] = ({SIZES})(); return {drawn}; }}")
+        page.wait_for_timeout(300)  # a second redrawing would measure what the first one left
+        assert page.evaluate(SIZES)[1::2] == [height, height]
+
+
 def zoom(page, label):
     plot = page.locator(f".metalm-chart[aria-label='{label}'] .nsewdrag").first
     plot.scroll_into_view_if_needed()

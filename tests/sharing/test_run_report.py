@@ -114,6 +114,12 @@ def test_its_charts_live_without_a_network(report, browser, tmp_path, scheme):
     background = page.evaluate("getComputedStyle(document.querySelector('.chart .main-svg')).backgroundColor")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(18, 21, 28)")
     assert page.locator(".chart .legendtext").first.text_content() in ("first", SECOND)
+    height = "document.querySelector('.chart').getBoundingClientRect().height"
+    before = page.evaluate(height)
+    page.set_viewport_size({"width": 700, "height": 700})
+    page.wait_for_function("document.querySelector('.chart .main-svg').getBoundingClientRect().width < 700")
+    page.wait_for_timeout(300)
+    assert page.evaluate(height) == before > 200
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     context.close()

@@ -150,6 +150,8 @@ function draw(root, data) {
   if (narrow && layout.meta?.narrow) layout = layout.meta.narrow;
   layout = swapped(layout, dark ? data.twins : {}); // plotly writes into what it is given
   const lines = kept.figure.data.map((trace) => (dark ? swapped(trace, data.twins) : { ...trace }));
+  // Where a window, a sidebar or a scrollbar changes the width, plotly asks the element for its height.
+  root.style.height = `${layout.height ?? 450}px`; // 450: its own default
   layout.font = { ...layout.font, family: getComputedStyle(root).fontFamily };
   layout.uirevision = data.view || "same";
   layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: layout.font.color, activecolor: layout.font.color };
