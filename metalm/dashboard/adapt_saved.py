@@ -45,7 +45,7 @@ def _entry(entry: list[AdaptationRecord], names: dict[str, str]) -> None:
         text, opened, delete = st.columns([7, 1, 1], vertical_alignment="center")
         title, when = wording.plain(newest.name), wording.ago(newest.created_at)
         text.markdown(f"**{title}** :gray[{wording.plain(runs)} · {when}]")
-        text.caption(wording.plain(" ".join(newest.query[:160].split())))
+        text.caption(wording.isolated(wording.plain(" ".join(newest.query[:160].split()))))
         if stopped:
             text.caption(f":material/stop_circle: {wording.plain(stopped)}")
         choices = {"demo": ids, "view": None}

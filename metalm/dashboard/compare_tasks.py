@@ -18,6 +18,7 @@ from metalm.dashboard import (
     wording,
 )
 from metalm.dashboard.charts.forest import forest_plot
+from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.charts.matrices import task_heatmap
 from metalm.dashboard.charts.tasks import MAX_TASKS, task_dots, task_dumbbells
 from metalm.dashboard.compare_evidence import Evidence
@@ -85,11 +86,26 @@ def _verdicts(gathered: Evidence, size: int, split: Split | None, control: str) 
     found = compare_verdict.verdicts(gathered, series[control], size, split)
     if not found:
         return
+    ahead = compare_verdict.others_ahead(gathered, size, split)
     with st.container(border=True):
         for each in found:
-            where = each.group if each.group == compare_facets.ALL else f"{each.group} tasks"
             told = compare_verdict.words(each, gathered, lambda name: f"**{wording.plain(name)}**")
-            st.markdown(f":gray[{where.capitalize()}:] {told}")
+            where = each.group if each.group == compare_facets.ALL else f"{each.group} tasks"
+            st.markdown(f":gray[{where.capitalize()}, {bytes_label(size)} of support:] {told}")
+            if each.group in ahead:
+                others = _at_sizes(gathered, ahead[each.group])
+                st.caption(f"With other support sets another run is ahead: {others}.")
+        if split is not None and gathered.place.role != "meta-test" and split.of_role("meta-test"):
+            st.caption("Near and far are told apart among meta-test tasks only.")
+
+
+def _at_sizes(gathered: Evidence, best: dict[int, str]) -> str:
+    """`one run with 512 B, 2 kB; another with 50 kB`."""
+    sizes: dict[str, list[str]] = {}
+    for size, series in best.items():
+        sizes.setdefault(series, []).append(bytes_label(size))
+    names = {series: wording.plain(gathered.styles[series].name) for series in sizes}
+    return "; ".join(f"{names[series]} with {', '.join(each)}" for series, each in sizes.items())
 
 
 def _heatmap(gathered: Evidence, size: int, group_of: dict[str, str], control: str | None) -> None:

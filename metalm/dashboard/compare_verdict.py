@@ -45,15 +45,36 @@ def verdicts(
     control: a series.
     """
     here = evidence.tasks[evidence.tasks["support_bytes"] == support_bytes]
-    scores = statistics.at_last_step(here)
+    runs, parts = _parts(evidence, here, split)
+    return tuple(_verdict(group, part, runs, control, here) for group, part in parts.items())
+
+
+@lru_cache(maxsize=64)
+def others_ahead(evidence: Evidence, support_bytes: int, split: Split | None) -> dict[str, dict[int, str]]:
+    """Where another run has the lowest mean at another support size: group -> size -> its series."""
+    best: dict[str, dict[int, str]] = {}
+    for size, here in evidence.tasks.groupby("support_bytes"):
+        runs, parts = _parts(evidence, here, split)
+        for group, wide in parts.items():
+            best.setdefault(group, {})[int(size)] = str(wide[runs].mean().idxmin())
+    found = {
+        group: {size: run for size, run in sizes.items() if run != sizes.get(support_bytes, run)}
+        for group, sizes in best.items()
+    }
+    return {group: sizes for group, sizes in found.items() if sizes}
+
+
+def _parts(
+    evidence: Evidence, tasks: pd.DataFrame, split: Split | None
+) -> tuple[list[str], dict[str, pd.DataFrame]]:
+    """The runs in `tasks`, and tasks x series after the last step: all that the runs share, near and far."""
+    scores = statistics.at_last_step(tasks)
     runs = [series for series in own(evidence) if series in set(scores["series"])]
     wide = scores.pivot(index="task_id", columns="series", values="value")
     wide = wide.dropna(subset=runs) if runs else wide[:0]
     distance = wide.index.map(compare_facets.groups(split, compare_facets.DISTANCE))
     parts = {compare_facets.ALL: wide, **{name: wide[distance == name] for name in ("near", "far")}}
-    return tuple(
-        _verdict(group, part, runs, control, here) for group, part in parts.items() if len(part) and runs
-    )
+    return runs, {group: part for group, part in parts.items() if len(part)}
 
 
 def own(evidence: Evidence) -> list[str]:

@@ -12,10 +12,11 @@ _STYLE = f"""<style>
 button[data-selected="true"], [data-testid="stSliderThumbValue"] {{
   color: light-dark({palette.LINK[0]}, {palette.LINK[1]}) !important;
 }}
-/* Texts of any script: each line runs, and is set, the way that its own letters do. */
+/* Texts of any script: a line runs, and is set, the way that its own letters do; so does a name in it. */
 [data-testid="stCode"] pre > div, [data-testid="stTextArea"] textarea {{
   unicode-bidi: plaintext; text-align: start;
 }}
+[data-testid="stMarkdownContainer"] strong {{ unicode-bidi: plaintext; }}
 @media (prefers-reduced-motion: reduce) {{
   *, *::before, *::after {{
     animation-duration: 0.01ms !important; animation-iteration-count: 1 !important;

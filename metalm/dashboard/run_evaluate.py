@@ -60,11 +60,16 @@ def ask(runs: list[Run]) -> None:
             key="evaluate.methods",
             help="\n".join(f"- **{label}**: {what}" for label, what in _GROUPS.values()),
         )
-        if st.form_submit_button("Start evaluation", type="primary", on_click=_submit, args=(runs,)):
+        is_sent = st.form_submit_button("Start evaluation", type="primary", on_click=_submit, args=(runs,))
+        if is_sent and state.entered("evaluate.support"):
             st.rerun()
+        if is_sent:
+            st.error("Choose one size of the support set or more.")
 
 
 def _submit(runs: list[Run]) -> None:
+    if not state.entered("evaluate.support"):
+        return  # the dialog stays open, and says so
     options = {name: state.entered(f"evaluate.{name}") for name in ("split", "role", "steps")}
     options["methods"] = methods_of([*OWN, *state.entered("evaluate.methods")])
     support = sorted(state.entered("evaluate.support"))

@@ -49,7 +49,7 @@ def _field(kind: str, name: str, hint: Any, f: Any, splits: list[str]) -> None:
         index = splits.index(f.default) if f.default in splits else 0
         widgets.select(label, splits, "split", index=index, pinned=True, help=help)
     else:
-        setting(f"{kind}.{name}", f.default, f, hint, label, help=help)
+        setting(f"{kind}.{name}", f.default, hint, label, help=help)
 
 
 def _launch(kind: str) -> None:

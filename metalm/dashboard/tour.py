@@ -71,7 +71,8 @@ STEPS = (
     Step(
         "Adapt",
         "Paste a text and press **Adapt**: every character is coloured by its bits, step by step, and a line "
-        "says what adaptation brought and how sure that is. Two trained runs are ready.",
+        "says what adaptation brought and how sure that is. Two trained runs came with metalm; your own "
+        "will do as well.",
         {"view": "Adapt"},
     ),
 )

@@ -48,12 +48,13 @@ def show() -> None:
     except ConfigError as error:
         refusal = str(error)
     network.caption(_network(config, parent))
+    if refusal:
+        messages.error(refusal)
     label = f"Every setting · {_changes(len(changed))}"
     with st.expander(label, icon=":material/tune:", expanded=bool(refusal)):
         train_settings.details(base)
         st.button("Reset to the defaults", on_click=train_settings.reset, disabled=not changed)
     if refusal:
-        messages.error(refusal)
         return
     config = dataclasses.replace(config, init=parent.id if parent else None)
     name, seeds = _launch_form(split, config)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from metalm.config import ALGORITHMS, PRESETS, RunConfig
 from metalm.dashboard import messages, state
+from metalm.dashboard.widgets import LARGEST
 from metalm.errors import ConfigError
 
 _GROUPS = {
@@ -45,11 +46,11 @@ def every_setting(config: RunConfig) -> list[tuple[str, Any, Any, Any]]:
 def changed_settings(base: RunConfig) -> dict[str, str]:
     """What the URL asks to differ from `base`: dotted key -> text. What fits no setting is left out."""
     changed = {}
-    for key, _, f, kind in every_setting(base):
+    for key, _, _, kind in every_setting(base):
         typed = state.choice(key)
         if typed is None:
             continue
-        if _fits(typed, f, kind):
+        if _can_be(typed, kind):
             changed[key] = typed
             state.choose(key, typed)  # what was remembered, as of a clone, stands in the address again
         else:
@@ -58,16 +59,14 @@ def changed_settings(base: RunConfig) -> dict[str, str]:
     return changed
 
 
-def _fits(typed: str, f: Any, kind: Any) -> bool:
-    """Whether a single setting can have this value; what goes together is `RunConfig`'s to judge."""
+def _can_be(typed: str, kind: Any) -> bool:
+    """Whether its widget can show this value; range and what goes together are `RunConfig`'s to judge."""
     if kind not in (int, float):
         return typed in (("true", "false") if kind is bool else get_args(kind))
     try:
-        value = kind(typed)
+        return abs(kind(typed)) <= LARGEST
     except ValueError:
         return False
-    low, high = f.metadata["at_least"], f.metadata["at_most"]
-    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def choices_of(config: RunConfig) -> dict[str, str | None]:
@@ -93,7 +92,7 @@ def essentials(base: RunConfig) -> None:
         default, f, kind = settings[key]
         with column:
             told = f.metadata["help"] + (f"; {_range(f)}" if kind in (int, float) and _range(f) else "")
-            setting(key, default, f, kind, label, help=told)
+            setting(key, default, kind, label, help=told)
 
 
 def details(base: RunConfig) -> None:
@@ -116,12 +115,12 @@ def _detail(base: RunConfig, key: str, default: Any, f: Any, kind: Any) -> None:
     """One setting with its help in sight."""
     name, told = key.partition(".")[2].replace("_", " "), f.metadata["help"]
     if kind is bool:  # a toggle's label is one line
-        setting(key, default, f, kind, f"**{name}**")
+        setting(key, default, kind, f"**{name}**")
         st.caption(told)
     else:
         options = fitting_options(base, key, kind)
         told += f"; {_range(f)}" if kind in (int, float) and _range(f) else ""
-        setting(key, default, f, kind, f"**{name}** · :gray[{told}]", options=options)
+        setting(key, default, kind, f"**{name}** · :gray[{told}]", options=options)
 
 
 def _range(f: Any) -> str:
@@ -151,7 +150,6 @@ def _fits_with(base: RunConfig, settings: dict[str, str]) -> bool:
 def setting(
     key: str,
     default: Any,
-    f: Any,
     kind: Any,
     label: str,
     *,
@@ -169,13 +167,9 @@ def setting(
     if kind is bool:
         st.toggle(label, **kwargs)
     elif kind in (int, float):
-        low, high = f.metadata["at_least"], f.metadata["at_most"]
-        limits = {
-            "min_value": None if low is None else kind(low),
-            "max_value": None if high is None else kind(high),
-        }
+        # Its range is the config's to judge: a browser would keep the last number within it.
         step, shape = (1, "%d") if kind is int else (_step(default), "%g")
-        st.number_input(label, step=step, format=shape, **limits, **kwargs)
+        st.number_input(label, step=step, format=shape, **kwargs)
     elif kind is str:
         st.text_input(label, **kwargs)
     else:

@@ -93,6 +93,9 @@ def head(run: Run) -> None:
         if run.status in ACTIVE:
             look = {"icon": ":material/stop:", "key": f"stop.{run.id}", "width": "stretch"}
             button.button("Stop", on_click=_stop, args=(run,), **look)
+        elif state.home().resumable(run):
+            look = {"icon": ":material/play_arrow:", "key": f"resume.{run.id}", "width": "stretch"}
+            button.button("Resume", on_click=_resume, args=(run,), **look)
         st.progress(min(1.0, run.progress), text=progress(run))
         figures = {
             "Bits per byte": _bits(run),
@@ -123,7 +126,7 @@ def _bits(run: Run) -> tuple[str, str]:
 def failure(run: Run) -> None:
     """What went wrong with a failed or interrupted run."""
     if run.status == "interrupted":
-        st.warning("The process that trained it ended. It resumes from its last checkpoint on the Runs page.")
+        st.warning("The process that trained it ended. Resume goes on from its last checkpoint.")
     if run.error:
         messages.error(run.error)
     if run.traceback:
@@ -135,6 +138,14 @@ def _stop(run: Run) -> None:
     def action() -> str:
         state.jobs().stop(run.id)
         return f"{run.name} stops after this adaptation step, with a checkpoint."
+
+    state.attempt(action)
+
+
+def _resume(run: Run) -> None:
+    def action() -> str:
+        state.jobs().resume(run.id)
+        return f"{run.name}: in the queue."
 
     state.attempt(action)
 

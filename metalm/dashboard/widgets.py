@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from metalm.dashboard import messages, state
+from metalm.errors import ConfigError
 
 Number = TypeVar("Number", int, float)
 _WIDGET = "widget."
+LARGEST = 2**53 - 1  # the largest whole number that a browser can hold
 
 
 def select(
@@ -110,17 +112,24 @@ def slider(
 def number(
     label: str, low: Number, high: Number, name: str, *, default: Number | None = None, **kwargs: Any
 ) -> Number | None:
-    """A number between two, whole where they are; it stands in the URL. default None: it may be empty."""
+    """A number between two, whole where they are; it stands in the URL. default None: it may be empty.
+
+    Raises ConfigError, once it is drawn, when the reader's number is not between them. The browser is not
+    told the limits: it would keep to the last number within them, and say so in a tooltip only.
+    """
     key = _WIDGET + name
     try:
         chosen = type(low)(state.choice(name, "")[:20])
     except ValueError:
         chosen = default
-    st.session_state[key] = chosen if chosen is not None and low <= chosen <= high else default
+    st.session_state[key] = chosen if chosen is not None and abs(chosen) <= LARGEST else default
     if default is None:
         kwargs["value"] = None
-    value = st.number_input(label, low, high, key=key, on_change=_adopt, args=(name,), **kwargs)
+    step = kwargs.pop("step", 1 if isinstance(low, int) else None)
+    value = st.number_input(label, step=step, key=key, on_change=_adopt, args=(name,), **kwargs)
     state.publish(name, _written(value), _written(default))
+    if value is not None and not low <= value <= high:
+        raise ConfigError(f"{label} must be {low:.10g} to {high:.10g}, got {value:.10g}")
     return value
 
 

@@ -55,10 +55,12 @@ def things(num: int, noun: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    """`8 s`, `3 min 20 s`, `2 h 5 min`; past a year, nobody needs the minutes."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     total = max(0, round(seconds))
+    if total > 365 * 24 * 3600:
+        return "more than a year"
     hours, minutes, rest = total // 3600, total % 3600 // 60, total % 60
     if hours:
         return f"{hours} h {minutes} min"
@@ -100,6 +102,11 @@ def eta(seconds: float, progress: float) -> str:
 def status_badge(status: str) -> str:
     """A run's status as a coloured markdown badge."""
     return f":{STATUS_COLOURS.get(status, 'gray')}-badge[{status}]"
+
+
+def isolated(text: str) -> str:
+    """Text of any script within a line of the page: neither tells the other which way to run."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def plain(text: str) -> str:

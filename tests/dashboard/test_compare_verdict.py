@@ -31,6 +31,19 @@ def test_near_and_far_tasks_have_verdicts_of_their_own():
     assert [one.group for one in compare_verdict.verdicts(evidence, "r1", 2048, None)] == ["all tasks"]
 
 
+def test_another_run_that_is_ahead_with_another_support_set_is_told():
+    small = [rows("r1", {"a": 5.0, "b": 9.0, "c": 3.0}), rows("r2", {"a": 9.0, "b": 9.9, "c": 9.0})]
+    evidence = gathered(
+        rows("r1", FIRST), rows("r2", SECOND), *(each.assign(support_bytes=512) for each in small)
+    )
+    assert compare_verdict.others_ahead(evidence, 2048, SPLIT) == {
+        "all tasks": {512: "r1"},
+        "near": {512: "r1"},
+    }
+    assert compare_verdict.others_ahead(evidence, 512, None) == {"all tasks": {2048: "r2"}}
+    assert compare_verdict.others_ahead(gathered(rows("r1", FIRST)), 2048, SPLIT) == {}
+
+
 def test_only_tasks_that_all_runs_have_count():
     evidence = gathered(rows("r1", FIRST), rows("r2", {"a": 2.0}))
     [whole, near] = compare_verdict.verdicts(evidence, "r1", 2048, SPLIT)

@@ -162,8 +162,8 @@ def numbers():
     [
         (None, None, "0 None"),
         ("2147483647", "0.05", "2147483647 0.05"),
-        ("-1", "nan", "0 None"),
-        ("1.5", "2", "0 None"),
+        ("1.5", "nan", "0 None"),
+        ("9" * 19, "inf", "0 None"),
         ("9" * 5000, "x", "0 None"),
     ],
 )
@@ -173,6 +173,20 @@ def test_a_number_of_the_address_is_taken_where_it_fits(seed, rate, shown):
     app.run()
     assert not app.exception
     assert app.markdown[0].value == shown
+
+
+@pytest.mark.parametrize(
+    ("place", "entered", "told"),
+    [(0, -1, "Seed must be 0 to 2147483647, got -1"), (1, 2.0, "Rate must be 0 to 1, got 2")],
+)
+def test_a_number_out_of_its_range_stays_in_sight_and_is_refused(place, entered, told):
+    app = AppTest.from_function(numbers).run()
+    app.number_input[place].set_value(entered).run()
+    assert app.exception[0].message == told
+    assert app.number_input[place].value == entered
+    assert not app.markdown
+    app.number_input[place].set_value(1).run()
+    assert not app.exception
 
 
 def test_a_number_that_was_entered_stands_in_the_address():

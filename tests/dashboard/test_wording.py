@@ -26,7 +26,8 @@ def test_counts_are_easy_to_read(number, worded):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "worded"), [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (None, "–")]
+    ("seconds", "worded"),
+    [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (1e12, "more than a year"), (None, "–")],
 )
 def test_durations_have_at_most_two_units(seconds, worded):
     assert wording.duration(seconds) == worded

@@ -330,3 +330,13 @@ def test_the_runs_write_anew_with_other_settings(home, page, told):
     assert "temperature 1, top-p 0.5, seed 7." in told(app)
     samples = home.store.adaptations.samples(adaptation_id=record.id)
     assert {sample.adaptation_step for sample in samples} == {0, 2}
+
+
+def test_a_step_size_out_of_range_is_told_and_adapts_to_nothing(finished, page):
+    app = page("adapt", runs=finished.name, source="Paste")
+    app.text_area[0].set_value(TEXT).run()
+    app.number_input[1].set_value(100_000.0).run()
+    assert [error.value for error in app.error] == ["Step size must be 0 to 100, got 100000"]
+    assert "Adapt" not in [button.label for button in app.button]
+    app.number_input[1].set_value(0.5).run()
+    assert "Adapt" in [button.label for button in app.button]

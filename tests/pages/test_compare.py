@@ -106,7 +106,8 @@ def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, pa
 def test_the_verdict_stands_above_the_charts_in_words(evaluated, page, told):
     app = page("compare", runs=evaluated, view="Tasks")
     said = told(app)
-    assert ":gray[All tasks:] **" in said
+    assert ":gray[All tasks, 512 B of support:] **" in said
+    assert "Near and far are told apart among meta-test tasks only." in said
     assert "needs the fewest bits per byte" in said
     assert f"against **{app.selectbox(key='widget.control').value}**" in said or "on one task" in said
 

@@ -200,6 +200,15 @@ def test_an_evaluation_is_asked_for(page):
     assert [job.kind for job in service.current().jobs.queue()] == ["evaluation"]
 
 
+@pytest.mark.usefixtures("finished")
+def test_an_evaluation_without_a_support_size_does_not_begin(page):
+    app = click(page("runs", runs="good"), "Evaluate")
+    app.multiselect(key="evaluate.support").set_value([])
+    app = click(app, "Start evaluation")
+    assert not app.exception
+    assert service.current().jobs.queue() == []
+
+
 def test_results_are_shown_once_there_are_any(finished, home, page):
     list(home.evaluate([finished.id], support=(0, 128)))
     app = page("runs", runs="good", look="Results")

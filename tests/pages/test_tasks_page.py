@@ -25,6 +25,14 @@ def test_a_split_shows_its_tasks_with_roles_and_hash(split, page, told):
 
 
 @pytest.mark.usefixtures("split")
+def test_a_split_that_is_not_there_is_told(page):
+    [warning] = page("tasks", split="nope").warning
+    assert "No split 'nope' here" in warning.value.replace("\\", "")
+    assert not page("tasks", split="small").warning
+    assert not page("tasks").warning
+
+
+@pytest.mark.usefixtures("split")
 def test_sizes_and_audit_can_be_opened_by_their_address(page, told):
     assert not page("tasks", split="small", look="Sizes").exception
     app = page("tasks", split="small", look="Leakage audit")

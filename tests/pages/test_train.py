@@ -138,10 +138,25 @@ def test_settings_come_from_the_address_and_go_to_the_command_line(page):
 
 
 @pytest.mark.usefixtures("split")
-def test_a_setting_of_the_address_that_is_out_of_range_is_told(page):
-    app = page("train", **{"inner.lr": "-3"})
+def test_a_setting_of_the_address_that_no_widget_can_show_is_told(page):
+    app = page("train", **{"split": "small", "inner.lr": "fast", "seed": "9" * 30})
     assert not app.exception
-    assert wording.plain("inner.lr cannot be '-3'") in app.warning[0].value
+    told = [warning.value for warning in app.warning]
+    assert any(wording.plain("inner.lr cannot be 'fast'") in each for each in told)
+    assert any("seed cannot be" in each for each in told)
+    assert not {"inner.lr", "seed"} & set(app.query_params)
+
+
+@pytest.mark.usefixtures("split")
+@pytest.mark.parametrize("typed", [-5.0, 0.0])
+def test_a_number_out_of_range_is_told_and_nothing_can_be_launched(page, typed):
+    app = page("train", **{"split": "small", "budget.amount": "7"})
+    budget = next(one for one in app.number_input if one.key == "setting.budget.amount")
+    budget.set_value(typed).run()
+    assert not app.exception
+    assert wording.plain(f"budget.amount must be 0.01 or more, got {typed}") in app.error[0].value
+    assert not [button for button in app.button if button.label.startswith("Launch")]
+    assert next(one for one in app.number_input if one.key == "setting.budget.amount").value == typed
 
 
 @pytest.mark.usefixtures("split")
@@ -202,6 +217,15 @@ def test_a_failed_run_shows_message_and_traceback(failed, page, told):
     assert not app.exception
     assert failed.error in told(app)
     assert "Traceback" in app.code[0].value
+
+
+@pytest.mark.usefixtures("failed")
+def test_a_run_that_can_go_on_is_resumed_where_it_is_watched(home, page):
+    app = page("train", view="Watch", watch="bad")
+    next(button for button in app.button if button.label == "Resume").click().run()
+    assert not app.exception
+    assert home.run("bad").status == "queued"
+    assert [button.label for button in app.button if button.label in ("Stop", "Resume")] == ["Stop"]
 
 
 @pytest.mark.usefixtures("queued")
