@@ -192,6 +192,8 @@ def test_texts_are_set_the_way_their_letters_run(shared_app, page: Page):
         left, right = page.locator('[data-testid="stCode"] pre > div').first.evaluate(MARGINS)
         assert min(left, right) < 2 < max(left, right), task
         assert (right < left) == is_from_right, task
+    name = page.locator('[data-testid="stMarkdownContainer"] strong').first
+    assert name.evaluate("name => getComputedStyle(name).unicodeBidi") == "plaintext"
     page.goto(f"{shared_app.url}/adapt?source=Paste")
     settled(page)
     box = page.locator("textarea").first

@@ -146,6 +146,7 @@ def test_a_saved_adaptation_is_opened_again_from_its_address(home, page, told):
 def test_saved_adaptations_are_listed_opened_and_deleted(home, page, told):
     [record] = home.store.adaptations.all()
     app = page("adapt", view="Saved")
+    assert any(one.value.startswith("\N{FIRST STRONG ISOLATE}") for one in app.caption)
     assert not app.exception
     app.button(key=f"open.{record.id}").click().run()
     assert "good: bits per byte" in told(app)
