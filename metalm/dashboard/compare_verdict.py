@@ -51,17 +51,21 @@ def verdicts(
 
 @lru_cache(maxsize=64)
 def others_ahead(evidence: Evidence, support_bytes: int, split: Split | None) -> dict[str, dict[int, str]]:
-    """Where another run has the lowest mean at another support size: group -> size -> its series."""
-    best: dict[str, dict[int, str]] = {}
-    for size, here in evidence.tasks.groupby("support_bytes"):
-        runs, parts = _parts(evidence, here, split)
-        for group, wide in parts.items():
-            best.setdefault(group, {})[int(size)] = str(wide[runs].mean().idxmin())
-    found = {
-        group: {size: run for size, run in sizes.items() if run != sizes.get(support_bytes, run)}
-        for group, sizes in best.items()
+    """Where another run has the lowest mean at another support size: group -> size -> its series.
+
+    Only sizes that all runs of `support_bytes` were evaluated at: nobody is ahead by being there alone.
+    """
+    sizes = {
+        int(size): _parts(evidence, here, split) for size, here in evidence.tasks.groupby("support_bytes")
     }
-    return {group: sizes for group, sizes in found.items() if sizes}
+    compared, parts = sizes.pop(support_bytes, ([], {}))
+    found: dict[str, dict[int, str]] = {}
+    for size, (runs, others) in sizes.items():
+        for group in parts.keys() & others.keys() if runs == compared else ():
+            best, ahead = (str(each[group][runs].mean().idxmin()) for each in (parts, others))
+            if ahead != best:
+                found.setdefault(group, {})[size] = ahead
+    return found
 
 
 def _parts(

@@ -47,20 +47,27 @@ def changed_settings(base: RunConfig) -> dict[str, str]:
     """What the URL asks to differ from `base`: dotted key -> text. What fits no setting is left out."""
     changed = {}
     for key, _, _, kind in every_setting(base):
-        typed = state.choice(key)
-        if typed is None:
-            continue
-        if _can_be(typed, kind):
+        typed = _typed(key, kind)
+        if typed is not None:
             changed[key] = typed
             state.choose(key, typed)  # what was remembered, as of a clone, stands in the address again
-        else:
-            messages.warning(f"{key} cannot be {typed!r}; the default is shown instead")
-            state.choose(key, None)
     return changed
+
+
+def _typed(key: str, kind: Any) -> str | None:
+    """What is chosen for a setting; None: its default. What its widget cannot show is told and forgotten."""
+    typed = state.choice(key)
+    if typed is None or _can_be(typed, kind):
+        return typed
+    messages.warning(f"{key} cannot be {typed!r}; the default is shown instead")
+    state.choose(key, None)
+    return None
 
 
 def _can_be(typed: str, kind: Any) -> bool:
     """Whether its widget can show this value; range and what goes together are `RunConfig`'s to judge."""
+    if kind is str:
+        return True
     if kind not in (int, float):
         return typed in (("true", "false") if kind is bool else get_args(kind))
     try:
@@ -160,7 +167,7 @@ def setting(
 
     help: a tooltip. options: of a choice, those that are offered; the present one always is.
     """
-    typed = state.choice(key)
+    typed = _typed(key, kind)
     widget_key = f"setting.{key}"
     st.session_state[widget_key] = default if typed is None else _parsed(typed, kind)
     kwargs = {"key": widget_key, "help": help, "on_change": _adopt, "args": (key, default)}

@@ -41,7 +41,9 @@ def test_another_run_that_is_ahead_with_another_support_set_is_told():
         "near": {512: "r1"},
     }
     assert compare_verdict.others_ahead(evidence, 512, None) == {"all tasks": {2048: "r2"}}
-    assert compare_verdict.others_ahead(gathered(rows("r1", FIRST)), 2048, SPLIT) == {}
+    alone = gathered(rows("r1", FIRST), rows("r2", SECOND), small[0].assign(support_bytes=512))
+    assert compare_verdict.others_ahead(alone, 2048, SPLIT) == {}
+    assert compare_verdict.others_ahead(evidence, 4096, SPLIT) == {}
 
 
 def test_only_tasks_that_all_runs_have_count():

@@ -120,3 +120,14 @@ def test_a_study_that_failed_says_why(home, study, page):
     app = page("studies", study="mine")
     assert not app.exception
     assert "the loss left all bounds" in app.error[0].value
+
+
+@pytest.mark.usefixtures("split")
+@pytest.mark.parametrize("typed", ["abc", "9" * 30, "-5", "nan", "1e400"])
+def test_a_number_of_the_address_that_no_widget_can_show_is_told(page, typed):
+    app = page(
+        "studies", view="New study", kind="speed", **{"speed.joint_tokens": typed, "speed.meta_tokens": typed}
+    )
+    assert not app.exception
+    is_told = len(app.warning) == 2 and all("cannot be" in each.value for each in app.warning)
+    assert is_told == (typed != "-5")  # a range is the study's to judge, when it is launched
