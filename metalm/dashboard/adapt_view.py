@@ -67,7 +67,7 @@ def _figures(runs: Sequence[Adapted]) -> None:
             f"{wording.plain(one.style.name)}: bits per byte",
             f"{after:.3f}",
             delta=f"{after - before:+.3f} from {before:.3f}" if one.last_step else None,
-            delta_color="inverse",
+            delta_color="inverse" if after != before else "off",
             chart_data=one.bits_per_byte if one.last_step else None,
             chart_type="area",
             border=True,

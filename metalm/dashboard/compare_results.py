@@ -143,6 +143,9 @@ def paired(gathered: Evidence, control: str, split: Split | None, by: str) -> No
     table = compare_facets.differences(gathered, series[control], split, by)
     if table.empty:
         return
+    table = table.copy()
+    leaves_zero_out = (table["low"] > 0) | (table["high"] < 0)
+    table.insert(table.columns.get_loc("high") + 1, "significant", leaves_zero_out)
     st.subheader(f"Paired differences to {wording.plain(control)}")
     st.dataframe(
         table,
@@ -159,6 +162,9 @@ def paired(gathered: Evidence, control: str, split: Split | None, by: str) -> No
             ),
             "low": st.column_config.NumberColumn("95 % from", format="%+.4f"),
             "high": st.column_config.NumberColumn("to", format="%+.4f", help="bootstrap over tasks"),
+            "significant": st.column_config.CheckboxColumn(
+                help="the interval leaves zero out; of many rows some do so by chance"
+            ),
             "median": st.column_config.NumberColumn(format="%+.4f", help="of the tasks' differences"),
             "relative": st.column_config.NumberColumn(
                 format="%+.2f %%", help=f"the mean difference as a share of the mean of {control}"

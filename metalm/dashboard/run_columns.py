@@ -14,8 +14,8 @@ from metalm.store.run_fields import FACTS, RunField, field, settings
 DEFAULT = (
     "run",
     "status",
+    "bits_per_byte",  # where a phone still shows it
     "progress",
-    "bits_per_byte",
     "algorithm",
     "split",
     "network",

@@ -96,6 +96,8 @@ def test_tasks_are_shown_before_and_after_adaptation(evaluated, page, told, look
     paired = app.dataframe[-1].value
     assert set(paired["name"]) == {"other"}
     assert list(paired["support_bytes"]) == [0, 512]
+    clear = (paired["low"] > 0) | (paired["high"] < 0)
+    assert list(paired["significant"]) == list(clear)
 
 
 def test_the_control_of_the_differences_is_a_choice_in_the_address(evaluated, page):
