@@ -51,20 +51,22 @@ def show() -> None:
     with right:
         look = widgets.switch("Look at", _LOOKS, "look")
     view = curve_controls.choose([run]) if look == "Curves" else CurveView()
-    panel(run, look, view)
+    panel(run, look, view, can_resume=True)
 
 
-def panel(run: Run, look: str, view: CurveView) -> None:
-    """The run, drawn anew every two seconds as long as it is queued or running."""
+def panel(run: Run, look: str, view: CurveView, *, can_resume: bool = False) -> None:
+    """The run, drawn anew every two seconds as long as it is queued or running. can_resume: see `head`."""
     if run.status in ACTIVE:
-        st.fragment(run_every=2)(_panel)(run.id, look, view, True)
+        st.fragment(run_every=2)(_panel)(run.id, look, view, is_live=True)
     else:
-        _panel(run.id, look, view, False)
+        _panel(run.id, look, view, can_resume=can_resume)
     if look == "Diagnostics":  # with controls of its own, which are not to be drawn every two seconds
         diagnostics.show([run])
 
 
-def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
+def _panel(
+    run_id: str, look: str, view: CurveView, *, is_live: bool = False, can_resume: bool = False
+) -> None:
     try:
         run = state.home().run(run_id)
     except NotFoundError:
@@ -72,7 +74,7 @@ def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
     if is_live and run.status not in ACTIVE:
         st.rerun()  # the whole page: it need not be drawn again and again any more
     messages.show_notices()
-    head(run)
+    head(run, can_resume=can_resume)
     if look == "Curves":
         _curves(run, view)
     elif look == "Machine":
@@ -81,8 +83,11 @@ def _panel(run_id: str, look: str, view: CurveView, is_live: bool) -> None:
         st.code(state.home().log(run.id) or "nothing yet", language=None, height=420)
 
 
-def head(run: Run) -> None:
-    """Status, progress and key figures; a stop button; why it failed."""
+def head(run: Run, *, can_resume: bool = False) -> None:
+    """Status, progress and key figures; a stop button; why it failed.
+
+    can_resume: a button that resumes stands in its place, where the page has no actions of its own.
+    """
     last = _last(run.id)
     with st.container(border=True):
         title, button = st.columns([5, 1], vertical_alignment="center")
@@ -93,7 +98,7 @@ def head(run: Run) -> None:
         if run.status in ACTIVE:
             look = {"icon": ":material/stop:", "key": f"stop.{run.id}", "width": "stretch"}
             button.button("Stop", on_click=_stop, args=(run,), **look)
-        elif state.home().resumable(run):
+        elif can_resume and state.home().resumable(run):
             look = {"icon": ":material/play_arrow:", "key": f"resume.{run.id}", "width": "stretch"}
             button.button("Resume", on_click=_resume, args=(run,), **look)
         st.progress(min(1.0, run.progress), text=progress(run))
