@@ -68,7 +68,7 @@ def show(runs: Sequence[Adapted], query: str) -> None:
         told = ", ".join(
             f"{shown(row.character)} ({-row.saved:.1f} bits)" for row in lost.itertuples(index=False)
         )
-        st.text(f"Dearer than before: {told}")
+        st.text(f"Cost more than before: {told}")
 
 
 def shown(character: str) -> str:

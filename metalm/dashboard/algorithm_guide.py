@@ -46,5 +46,5 @@ def advice(name: str) -> str:
     guide = GUIDES[name]
     cost = f" An outer step costs about {guide.cost} fomaml's."
     if name == "fomaml":
-        cost = " The cost of its outer step is what the others' is told by."
+        cost = " The others' costs are told as multiples of its outer step."
     return f"{told} **Take it {guide.when}.**{cost}"

@@ -125,5 +125,5 @@ def _difference(pair: statistics.Difference, rival: str) -> str:
     is_clear = pair.high < 0 or pair.low > 0
     interval = f"95 % interval {pair.low:+.3f} to {pair.high:+.3f}"
     sure = "significant: it leaves zero out" if is_clear else "not significant: it holds zero"
-    few = "; of few tasks it is rough" if pair.tasks < _FEW else ""
+    few = "; with so few tasks that is rough" if pair.tasks < _FEW else ""
     return f"{told} over {pair.tasks} tasks, {interval}; {sure}{few}"

@@ -80,7 +80,7 @@ def test_one_run_alone_is_told_without_a_difference():
     [
         ([0.5, 0.4, 0.6, 0.5, 0.4, 0.6], "significant: it leaves zero out."),
         ([0.9, -0.8, 0.9, -0.8, 0.9, -0.8], "not significant: it holds zero."),
-        ([0.5, 0.4, 0.6], "significant: it leaves zero out; of few tasks it is rough."),
+        ([0.5, 0.4, 0.6], "significant: it leaves zero out; with so few tasks that is rough."),
     ],
 )
 def test_words_say_whether_the_interval_holds_zero(gains, sure):
