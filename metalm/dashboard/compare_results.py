@@ -22,6 +22,7 @@ from metalm.dashboard import (
 from metalm.dashboard.charts.frame import bytes_label
 from metalm.dashboard.compare_evidence import Evidence
 from metalm.dashboard.table_height import table_height
+from metalm.evaluate.statistics import leaves_zero_out
 from metalm.store.runs import Run
 from metalm.text.splits import Split
 
@@ -144,8 +145,8 @@ def paired(gathered: Evidence, control: str, split: Split | None, by: str) -> No
     if table.empty:
         return
     table = table.copy()
-    leaves_zero_out = (table["low"] > 0) | (table["high"] < 0)
-    table.insert(table.columns.get_loc("high") + 1, "significant", leaves_zero_out)
+    is_clear = leaves_zero_out(table["low"], table["high"])
+    table.insert(table.columns.get_loc("high") + 1, "significant", is_clear)
     st.subheader(f"Paired differences to {wording.plain(control)}")
     st.dataframe(
         table,

@@ -95,7 +95,8 @@ def _verdicts(gathered: Evidence, size: int, split: Split | None, control: str) 
             if each.group in ahead:
                 others = _at_sizes(gathered, ahead[each.group])
                 st.caption(f"With other support sets another run is ahead: {others}.")
-        if split is not None and gathered.place.role != "meta-test" and split.of_role("meta-test"):
+        has_marks = split is not None and any(task.near is not None for task in split.tasks)
+        if has_marks and gathered.place.role != "meta-test":
             st.caption("Near and far are told apart among meta-test tasks only.")
 
 

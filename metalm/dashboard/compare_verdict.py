@@ -59,11 +59,12 @@ def others_ahead(evidence: Evidence, support_bytes: int, split: Split | None) ->
         int(size): _parts(evidence, here, split) for size, here in evidence.tasks.groupby("support_bytes")
     }
     compared, parts = sizes.pop(support_bytes, ([], {}))
+    best = {group: wide[compared].mean().idxmin() for group, wide in parts.items()}
     found: dict[str, dict[int, str]] = {}
     for size, (runs, others) in sizes.items():
-        for group in parts.keys() & others.keys() if runs == compared else ():
-            best, ahead = (str(each[group][runs].mean().idxmin()) for each in (parts, others))
-            if ahead != best:
+        for group, wide in others.items() if runs == compared else ():
+            ahead = wide[runs].mean().idxmin()
+            if ahead != best.get(group, ahead):
                 found.setdefault(group, {})[size] = ahead
     return found
 
@@ -122,7 +123,7 @@ def _difference(pair: statistics.Difference, rival: str) -> str:
     told = f"{pair.mean:+.3f} against {rival}"
     if pair.tasks == 1:
         return f"{told}, on one task, which says little"
-    is_clear = pair.high < 0 or pair.low > 0
+    is_clear = statistics.leaves_zero_out(pair.low, pair.high)
     interval = f"95 % interval {pair.low:+.3f} to {pair.high:+.3f}"
     sure = "significant: it leaves zero out" if is_clear else "not significant: it holds zero"
     few = "; with so few tasks that is rough" if pair.tasks < _FEW else ""

@@ -32,9 +32,7 @@ def show(corpora: list[Corpus]) -> str | None:
         empty.nothing(f"No corpus matches “{wanted}”.", "Search for a part of a name, a language or a group.")
         return None
     names = [corpus.name for corpus in found]
-    asked = st.query_params.get("corpus")
-    if asked is not None and asked not in {corpus.name for corpus in corpora}:
-        widgets.tell_gone("Corpus", asked)
+    widgets.tell_gone("Corpus", {corpus.name for corpus in corpora}, "corpus")
     chosen = state.choice("corpus")
     picked = st.dataframe(
         _table(found),

@@ -27,8 +27,7 @@ def show(splits: list[Split]) -> None:
         return
     names = [split.name for split in splits]
     chosen = state.choice("split")
-    if chosen is not None and chosen not in names:
-        widgets.tell_gone("Split", chosen)
+    widgets.tell_gone("Split", names, "split")
     picked = st.dataframe(
         pd.DataFrame([_row(split) for split in splits]),
         key=f"splits.{hash(tuple(names))}",

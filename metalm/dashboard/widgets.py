@@ -6,7 +6,7 @@ The URL is the truth: a widget is told its value at every run, and tells of a ch
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -28,22 +28,22 @@ def select(
     stands there too, and an address that names none of the options is told so.
     """
     index = kwargs.pop("index", 0)
-    wanted = st.query_params.get(name)
-    gone = wanted if pinned and wanted not in options else None
     value = _one_of(st.selectbox, label, options, name, index, kwargs)
-    if gone is not None:
-        tell_gone(label, gone)  # after the box, which so keeps in line with what stands beside it
+    if pinned:
+        tell_gone(label, options, name)  # below the box, which so keeps in line with what stands beside it
     has_default = index is not None and options and not pinned
     state.publish(name, value, options[index] if has_default else None)
     return value
 
 
-def tell_gone(label: str, name: str) -> None:
-    """That the address names a thing which is not among the options; another one stands in its place."""
-    messages.warning(
-        f"No {label.lower()} {name!r} here: it was deleted, or has another name now. "
-        "Another one is shown in its place."
-    )
+def tell_gone(label: str, options: Collection[str], name: str) -> None:
+    """Where the address names what is not among the options: that another one stands in its place."""
+    wanted = st.query_params.get(name)
+    if wanted is not None and wanted not in options:
+        messages.warning(
+            f"No {label.lower()} {wanted!r} here: it was deleted, or has another name now. "
+            "Another one is shown in its place."
+        )
 
 
 def switch(label: str, options: Sequence[str], name: str, **kwargs: Any) -> str:

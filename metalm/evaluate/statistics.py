@@ -213,6 +213,11 @@ class Difference:
     losses: int
 
 
+def leaves_zero_out(low: Any, high: Any) -> Any:
+    """Whether an interval of a difference, or each of many, is on one side of zero; not where it is nan."""
+    return (low > 0) | (high < 0)
+
+
 def paired(
     tasks: pd.DataFrame, left: str, right: str, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> list[Difference]:

@@ -176,6 +176,19 @@ def test_a_number_of_the_address_is_taken_where_it_fits(seed, rate, shown):
 
 
 @pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ({"seed": "-1"}, "Seed must be 0 to 2147483647, got -1"),
+        ({"rate": "2"}, "Rate must be 0 to 1, got 2"),
+    ],
+)
+def test_a_number_of_the_address_out_of_its_range_is_refused(address, told):
+    app = AppTest.from_function(numbers)
+    app.query_params |= address
+    assert app.run().exception[0].message == told
+
+
+@pytest.mark.parametrize(
     ("place", "entered", "told"),
     [(0, -1, "Seed must be 0 to 2147483647, got -1"), (1, 2.0, "Rate must be 0 to 1, got 2")],
 )

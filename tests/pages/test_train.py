@@ -148,6 +148,14 @@ def test_a_setting_of_the_address_that_no_widget_can_show_is_told(page):
 
 
 @pytest.mark.usefixtures("split")
+def test_a_setting_of_the_address_that_is_out_of_range_is_told(page):
+    app = page("train", **{"inner.lr": "-3"})
+    assert not app.exception
+    assert wording.plain("inner.lr must be 0 or more, got -3.0") in app.error[0].value
+    assert not [button for button in app.button if button.label.startswith("Launch")]
+
+
+@pytest.mark.usefixtures("split")
 @pytest.mark.parametrize("typed", [-5.0, 0.0])
 def test_a_number_out_of_range_is_told_and_nothing_can_be_launched(page, typed):
     app = page("train", **{"split": "small", "budget.amount": "7"})

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from metalm.dashboard.charts import frame
 from metalm.dashboard.charts.lines import Trace
 from metalm.dashboard.palette import RunStyle
+from metalm.evaluate.statistics import leaves_zero_out
 
 _ROW = 24  # pixels a difference
 _LINE, _TITLE = 36, 16  # characters of the axis title beside each other on a phone; pixels a line of it
@@ -61,7 +62,7 @@ def _tasks(num: int) -> str:
 def _intervals(own: pd.DataFrame, style: RunStyle, unit: str) -> Trace:
     """Points of one series with their intervals; hollow where the interval holds zero, or there is none."""
     difference, low, high = (own[name].to_numpy(float) for name in ("difference", "low", "high"))
-    is_clear = (low > 0) | (high < 0)
+    is_clear = leaves_zero_out(low, high)
     return {
         "type": "scatter",
         "x": difference.tolist(),
